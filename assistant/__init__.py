@@ -1,0 +1,4 @@
+"""One conversation: understand, retrieve, decide, generate, ground, store.
+
+Runs without the web or Gradio, and knows nothing of training.
+"""

@@ -1,0 +1,136 @@
+"""Every knob of the product, documented where it is declared.
+
+Read once from `ASSISTANT_*` environment variables, then `assistant.toml` in the home folder,
+then the defaults below; passed in wherever needed, never global.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from assistant.errors import InvalidInput
+
+
+def default_home() -> Path:
+    """`ASSISTANT_HOME`, or `~/.assistant`."""
+    return Path(os.environ.get("ASSISTANT_HOME") or "~/.assistant").expanduser()
+
+
+class Settings(BaseSettings):
+    """All settings. Field descriptions are the documentation; README lists them all."""
+
+    model_config = SettingsConfigDict(env_prefix="ASSISTANT_", extra="forbid", frozen=True)
+
+    home: Path = Field(default_factory=default_home, description="Folder of database, models, index, adapters, runs.")
+    company: str = Field("Lantern & Leaf", description="The company's name, as the assistant introduces itself.")
+    accent_color: str = Field(
+        "#2f6f5e", pattern=r"^#[0-9a-fA-F]{6}$", description="The one accent colour of chat and widget."
+    )
+
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy URL; empty means SQLite in the home folder. PostgreSQL: postgresql+psycopg://user:password@host/name",
+    )
+
+    engine: Literal["auto", "llamacpp", "torch", "remote"] = Field(
+        "auto", description="auto: remote if engine_url is set, llamacpp for a .gguf file, torch for anything else."
+    )
+    model: str = Field(
+        "",
+        description="GGUF file, Hugging Face folder or hub id, or the remote server's model name; empty means the default SmolLM2-135M-Instruct.",
+    )
+    engine_url: str = Field(
+        "",
+        description="Base URL of an OpenAI-compatible server (vLLM, llama-server, Ollama), e.g. http://localhost:8001/v1",
+    )
+    engine_key: str = Field("", repr=False, description="API key for engine_url.")
+    model_languages: list[str] = Field(
+        ["en"],
+        description="Languages the model writes well; customers of other languages get quoted passages instead of generated text.",
+    )
+    engine_slots: int = Field(8, ge=1, le=256, description="Replies generated at the same time.")
+    engine_queue: int = Field(64, ge=0, description="Replies that may wait for a slot; past it: 503 with Retry-After.")
+    context_tokens: int = Field(2048, ge=512, description="Tokens of prompt and reply together for one customer turn.")
+    threads: int = Field(0, ge=0, description="CPU threads of engine and embedder; 0 means all cores.")
+    max_reply_tokens: int = Field(200, ge=16, le=4096, description="Longest generated reply.")
+    temperature: float = Field(0.0, ge=0.0, le=2.0, description="0 is greedy: the same question gets the same answer.")
+
+    embedder: str = Field(
+        "", description="sentence-transformers folder or hub id; empty means the default all-MiniLM-L6-v2."
+    )
+    top_k: int = Field(5, ge=1, le=50, description="Passages retrieved for a turn.")
+    prompt_passages: int = Field(3, ge=1, le=20, description="Passages shown to the model.")
+    answer_evidence: float = Field(0.5, ge=0, le=1, description="Answer at or above this evidence.")
+    clarify_evidence: float = Field(
+        0.3, ge=0, le=1, description="Between this and answer_evidence ask back; below it say so and offer a person."
+    )
+    history_tokens: int = Field(512, ge=0, description="Tokens of earlier turns shown to the model.")
+
+    api_keys: list[str] = Field(
+        [],
+        repr=False,
+        description="Bearer keys for /v1 (OpenAI-compatible) and /metrics; required unless served on a loopback address.",
+    )
+    cors_origins: list[str] = Field([], description="Origins allowed to call the API from a browser.")
+    max_message_chars: int = Field(4000, ge=1, description="Longest customer message.")
+    max_body_bytes: int = Field(262_144, ge=1024, description="Largest HTTP request body.")
+    messages_per_minute: int = Field(
+        30, ge=1, description="Customer messages per conversation and per address, a minute."
+    )
+    conversations_per_minute: int = Field(30, ge=1, description="New conversations per address, a minute.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Explicit values, then the environment, then `assistant.toml` in the home."""
+        given: dict[str, Any] = init_settings()
+        home = Path(given.get("home") or default_home())
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=home / "assistant.toml")
+        return init_settings, env_settings, toml
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """`database_url`, or SQLite in the home folder."""
+        return self.database_url or f"sqlite:///{self.home / 'assistant.db'}"
+
+    @property
+    def index_folder(self) -> Path:
+        """Where index versions live."""
+        return self.home / "index"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where `assistant setup` puts the default models."""
+        return self.home / "models"
+
+    @property
+    def adapters_folder(self) -> Path:
+        """Where trained adapters live."""
+        return self.home / "adapters"
+
+
+def load_settings(home: Path | None = None, **given: Any) -> Settings:
+    """Read the settings; raises InvalidInput naming each bad key, its value and what is allowed."""
+    if home is not None:
+        given["home"] = home.expanduser().resolve()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [f"setting {'.'.join(map(str, e['loc']))} = {e.get('input')!r}: {e['msg']}" for e in error.errors()]
+        raise InvalidInput("; ".join(lines)) from error

@@ -1,0 +1,1 @@
+"""Everything people touch: HTTP API, web chat, widget, desk, commands."""

@@ -5,7 +5,9 @@ Pure data shared by the turn, the store and every surface; knows nothing of how 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -82,6 +84,51 @@ class Message:
     action: Action | None = None
     citations: tuple[Citation, ...] = ()
     rating: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedMessage:
+    """A message of an imported log: `created_at` and `rating` (1 or -1) where the export has them.
+
+    Private notes must not become one; importers drop them.
+    """
+
+    author: Author
+    text: str
+    name: str | None = None
+    created_at: datetime | None = None  # a naive time stamp is taken as UTC
+    rating: int | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedConversation:
+    """A conversation of an imported log. `(source, external_id)` names it: a re-import is recognised by it."""
+
+    source: str
+    external_id: str
+    messages: tuple[ImportedMessage, ...]
+    customer_id: str | None = None
+    language: str | None = None
+    resolved: bool | None = None
+    satisfaction: int | None = None  # 1..5
+    satisfaction_comment: str | None = None
+
+    @property
+    def content_hash(self) -> str:
+        """sha256 over every field: an unchanged conversation is not written again."""
+        payload = json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, default=str)
+        return hashlib.sha256(payload.encode("ascii")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What an import did; `messages` counts the messages of added and updated conversations."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    messages: int = 0
 
 
 # What a turn yields, in this order: Accepted, Delta*, Completed, WaitingForPerson?

@@ -47,7 +47,8 @@ class Settings(BaseSettings):
     )
     model: str = Field(
         "",
-        description="GGUF file, Hugging Face folder or hub id, or the remote server's model name; empty means the default SmolLM2-135M-Instruct.",
+        description="GGUF file, Hugging Face folder or hub id, or the remote server's model name; "
+        "empty means the default SmolLM2-135M-Instruct.",
     )
     engine_url: str = Field(
         "",
@@ -56,7 +57,7 @@ class Settings(BaseSettings):
     engine_key: str = Field("", repr=False, description="API key for engine_url.")
     model_languages: list[str] = Field(
         ["en"],
-        description="Languages the model writes well; customers of other languages get quoted passages instead of generated text.",
+        description="Languages the model writes well; others get quoted passages instead of generated text.",
     )
     engine_slots: int = Field(8, ge=1, le=256, description="Replies generated at the same time.")
     engine_queue: int = Field(64, ge=0, description="Replies that may wait for a slot; past it: 503 with Retry-After.")
@@ -79,7 +80,7 @@ class Settings(BaseSettings):
     api_keys: list[str] = Field(
         [],
         repr=False,
-        description="Bearer keys for /v1 (OpenAI-compatible) and /metrics; required unless served on a loopback address.",
+        description="Bearer keys for /v1 (OpenAI-compatible) and /metrics; required unless served on loopback.",
     )
     cors_origins: list[str] = Field([], description="Origins allowed to call the API from a browser.")
     max_message_chars: int = Field(4000, ge=1, description="Longest customer message.")

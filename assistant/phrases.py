@@ -1,0 +1,55 @@
+"""The sentences the assistant says by itself, in English and Chinese.
+
+Knows nothing of when they are said (policy) or of the words of the user interface (ui/words.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """One language's sentences; `{…}` are filled by the turn."""
+
+    dont_know: str
+    hand_over: str
+    clarify: str
+    greeting: str
+    thanks: str
+    goodbye: str
+    how_are_you: str
+    who_are_you: str
+    foreign_quote: str
+
+
+ENGLISH = Phrases(
+    dont_know="I'm sorry, I don't have information about that. Would you like to talk to a person?",
+    hand_over="Of course. I have asked a colleague to join this conversation.",
+    clarify="I want to be sure I understand. Do you mean one of these?",
+    greeting="Hello! I'm the assistant of {company}. How can I help you?",
+    thanks="You're welcome! Is there anything else I can help with?",
+    goodbye="Goodbye, and thank you for contacting {company}.",
+    how_are_you="I'm doing well, thank you! How can I help you?",
+    who_are_you=(
+        "I'm the automatic assistant of {company}. I answer from our help pages, and I can bring in a person any time."
+    ),
+    foreign_quote="This is what our help pages say (in another language): {quote}",
+)
+
+CHINESE = Phrases(
+    dont_know="抱歉，我没有找到相关的信息。需要为您转接人工客服吗？",
+    hand_over="好的，我已经请同事加入这次对话。",
+    clarify="我想确认一下您的问题，您指的是下面哪一个？",
+    greeting="您好！我是{company}的智能客服，请问有什么可以帮您？",
+    thanks="不客气！还有什么可以帮您的吗？",
+    goodbye="再见，感谢您联系{company}。",
+    how_are_you="我很好，谢谢！请问有什么可以帮您？",
+    who_are_you="我是{company}的智能客服，会根据我们的帮助资料回答问题，也可以随时为您转接人工客服。",
+    foreign_quote="我们的资料中这样写道（原文为其他语言）：{quote}",
+)
+
+
+def phrases(language: str) -> Phrases:
+    """The sentences of a language code; English where we have none."""
+    return CHINESE if language == "zh" else ENGLISH

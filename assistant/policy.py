@@ -1,0 +1,46 @@
+"""Decide what to do with an understood message: answer, ask back, chat, or bring in a person.
+
+Knows evidence and settings; nothing of how passages were found or how replies are worded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assistant.conversation import Action
+from assistant.settings import Settings
+from assistant.understand import Understanding
+from retrieval.documents import SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`reason` is a code for the trace and, for `hand_over`, for staff."""
+
+    action: Action
+    reason: str
+    options: tuple[str, ...] = ()  # for `clarify`: what the customer may have meant
+
+
+def options(found: SearchResult, most: int = 3) -> tuple[str, ...]:
+    """What the best hits are about, one line a document, best first."""
+    subjects: dict[str, str] = {}
+    for hit in found.hits:
+        passage = hit.passage
+        subject = passage.question or (passage.heading_path[-1] if passage.heading_path else passage.title)
+        label = f"{passage.entity}: {subject}" if passage.entity and passage.entity not in subject else subject
+        subjects.setdefault(label.strip(), passage.document_id)
+    return tuple(label for label in subjects if label)[:most]
+
+
+def decide(understood: Understanding, found: SearchResult, settings: Settings) -> Decision:
+    """The one place where a turn's course is chosen."""
+    if understood.wants_person:
+        return Decision("hand_over", "asked_for_person")
+    if understood.small_talk:
+        return Decision("small_talk", understood.small_talk)
+    if found.hits and found.evidence >= settings.answer_evidence:
+        return Decision("answer", "evidence")
+    if found.evidence >= settings.clarify_evidence and len(meanings := options(found)) > 1:
+        return Decision("clarify", "several_meanings", meanings)
+    return Decision("hand_over", "thin_evidence")

@@ -1,0 +1,189 @@
+"""A whole turn: store, understand, retrieve, decide, write, ground, store again.
+
+Everything it uses is handed in; it knows nothing of HTTP, Gradio or how the parts work inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from retrieval.search import Retriever
+
+from assistant.conversation import Accepted, Completed, Delta, Event, Message, Reply, WaitingForPerson
+from assistant.engines import ChatMessage, Engine
+from assistant.phrases import phrases
+from assistant.policy import Decision, decide
+from assistant.prompt import PROMPT_VERSION
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.understand import Understanding, understand
+from assistant.writing import Draft, Writer
+from retrieval.documents import Hit, SearchResult
+
+HISTORY_MESSAGES = 40  # more than any prompt window holds
+
+
+class Stopwatch:
+    """Milliseconds of each named step of a turn."""
+
+    def __init__(self) -> None:
+        self.started = self._last = time.perf_counter()
+        self.ms: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """The time since the last lap belongs to `name`."""
+        now = time.perf_counter()
+        self.ms[name] = round((now - self._last) * 1000, 2)
+        self._last = now
+
+    def mark(self, name: str) -> None:
+        """The time since the start, for moments such as the first token."""
+        self.ms[name] = round((time.perf_counter() - self.started) * 1000, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """Answers conversations. `reply` is the stored turn, `answer` the same without a store."""
+
+    store: Store
+    retriever: Retriever
+    engine: Engine
+    settings: Settings
+
+    async def reply(
+        self, conversation_id: str, text: str, client_message_id: str | None = None
+    ) -> AsyncGenerator[Event]:
+        """Store the customer's message, answer it, store the answer. Closing the generator frees the engine."""
+        message, _ = await asyncio.to_thread(self.store.add_customer_message, conversation_id, text, client_message_id)
+        yield Accepted(message.id, message.position)
+        if earlier := await asyncio.to_thread(self.store.reply_to, message.id):
+            yield Completed(earlier.id, await asyncio.to_thread(self.stored_reply, earlier))
+            return
+        conversation = await asyncio.to_thread(self.store.conversation, conversation_id)
+        if conversation.state == "person":
+            yield WaitingForPerson("person_has_taken_over", "person")
+            return
+        history = await asyncio.to_thread(self._history, message)
+        async with aclosing(self.answer(history)) as events:
+            async for event in events:
+                if not isinstance(event, Completed):
+                    yield event
+                    continue
+                stored = await asyncio.to_thread(self.store.add_reply, conversation_id, message.id, event.reply)
+                asked = event.reply.trace["reason"] == "asked_for_person"
+                if asked:
+                    await asyncio.to_thread(self.store.request_person, conversation_id, "asked_for_person")
+                yield Completed(stored.id, event.reply)
+                if asked:
+                    yield WaitingForPerson("asked_for_person", "waiting")
+
+    async def answer(
+        self, messages: Sequence[ChatMessage], given: Sequence[Hit] | None = None
+    ) -> AsyncGenerator[Delta | Completed]:
+        """Answer the last of `messages`, the customer's; nothing is stored. `given` hits replace retrieval."""
+        watch = Stopwatch()
+        understood = understand(messages)
+        watch.lap("understand")
+        found = await self._find(understood, given)
+        watch.lap("retrieve")
+        decision = decide(understood, found, self.settings)
+        draft = Draft(self._phrase(decision, understood))
+        if decision.action == "answer":
+            writer = Writer(self.engine, self.retriever.embedder, self.settings)
+            async with aclosing(writer.write(messages, understood, found)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Draft):
+                        draft = piece
+                    else:
+                        if "first_token" not in watch.ms:
+                            watch.mark("first_token")
+                        yield Delta(piece)
+        else:
+            yield Delta(draft.text)
+        watch.lap("write")
+        watch.mark("total")
+        yield Completed(None, self._reply(understood, found, decision, draft, watch))
+
+    def stored_reply(self, message: Message) -> Reply:
+        """The reply as it was completed, from its stored message and trace."""
+        trace = self.store.trace(message.id)
+        return Reply(
+            text=message.text,
+            action=message.action or "answer",
+            citations=message.citations,
+            evidence=trace.get("evidence", 0.0),
+            intent=None,
+            language=trace.get("language", "en"),
+            model=trace.get("model"),
+            adapter=trace.get("adapter"),
+            timings_ms=trace.get("timings_ms", {}),
+            trace=trace,
+        )
+
+    async def close(self) -> None:
+        """Free the model and the database."""
+        await self.engine.close()
+        await asyncio.to_thread(self.store.close)
+
+    async def _find(self, understood: Understanding, given: Sequence[Hit] | None) -> SearchResult:
+        if given is not None:
+            return SearchResult(understood.question, tuple(given), 1.0 if given else 0.0)
+        if understood.small_talk or understood.wants_person:
+            return SearchResult(understood.question, (), 0.0)
+        return await asyncio.to_thread(self.retriever.search, understood.question, self.settings.top_k)
+
+    def _phrase(self, decision: Decision, understood: Understanding) -> str:
+        """What the assistant says without a model."""
+        said = phrases(understood.language)
+        if decision.action == "clarify":
+            return "\n".join((said.clarify, *(f"- {option}" for option in decision.options)))
+        if understood.small_talk and decision.action == "small_talk":
+            sentence: str = {
+                "greeting": said.greeting,
+                "thanks": said.thanks,
+                "goodbye": said.goodbye,
+                "how_are_you": said.how_are_you,
+                "who_are_you": said.who_are_you,
+            }[understood.small_talk]
+            return sentence.format(company=self.settings.company)
+        return said.hand_over if decision.reason == "asked_for_person" else said.dont_know
+
+    def _reply(
+        self, understood: Understanding, found: SearchResult, decision: Decision, draft: Draft, watch: Stopwatch
+    ) -> Reply:
+        hits = [{"passage_id": hit.passage.id, "score": round(hit.score, 4)} for hit in found.hits]
+        trace: dict[str, Any] = {
+            "reason": decision.reason,
+            "question": understood.question,
+            "hits": hits,
+            "written_by": draft.written_by,
+            "unsupported": draft.unsupported,
+            "prompt_version": PROMPT_VERSION,
+            "index_version": self.retriever.version,
+        }
+        return Reply(
+            text=draft.text,
+            action=decision.action,
+            citations=draft.citations,
+            evidence=round(found.evidence, 4),
+            intent=None,
+            language=understood.language,
+            model=draft.model,
+            adapter=draft.adapter,
+            timings_ms=watch.ms,
+            trace=trace,
+        )
+
+    def _history(self, message: Message) -> list[ChatMessage]:
+        """The conversation up to and with `message`, as the model's roles; what came later is left out."""
+        earlier = self.store.messages_until(message.id, HISTORY_MESSAGES)
+        return [
+            ChatMessage("user" if said.author == "customer" else "assistant", said.text)
+            for said in earlier
+            if said.author != "system"
+        ]

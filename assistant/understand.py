@@ -1,0 +1,144 @@
+"""What a customer's message is: its language, the question it stands for alone, and whether it is only small talk.
+
+Looks at words only; knows nothing of the knowledge base, models or stores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from assistant.engines import ChatMessage
+
+SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you"]
+
+CJK = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
+WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
+
+# Whole messages only: "thanks, and what about returns?" is a question.
+_SMALL_TALK: dict[SmallTalk, re.Pattern[str]] = {
+    kind: re.compile(pattern)
+    for kind, pattern in (
+        (
+            "greeting",
+            r"(?:hi+|hello+|hey+|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|hi there|hello there"
+            r"|hey there|is (?:anyone|anybody|someone) there|你好+啊?|您好|哈喽|嗨|早上好|下午好|晚上好|在吗|有人吗|你好呀)",
+        ),
+        (
+            "thanks",
+            r"(?:(?:ok |okay |great |perfect |cool |awesome |got it |alright |oh )*"
+            r"(?:thanks?(?: you)?(?: so much| very much| a lot| again| for (?:your|the) help| for helping)?|thx|ty|cheers|much appreciated"
+            r"|that helps?(?: a lot)?|that(?:'s| is) (?:great|perfect|helpful|all)(?: thanks?(?: you)?)?)"
+            r"(?: a lot| so much| very much| again| that helps| that was helpful| for your help)*"
+            r"|(?:好的?|嗯|行)?(?:谢谢|感谢|多谢|谢了|非常感谢|太感谢了)(?:您|你|啦|了|您的帮助|你的帮助)?|(?:ok|okay|great|perfect|got it|good|nice|cool)|好的|知道了|明白了|嗯嗯?)",
+        ),
+        (
+            "goodbye",
+            r"(?:bye+|good ?bye|bye bye|see (?:you|ya)(?: later| soon)?|have a (?:nice|good|great) (?:day|one|evening|weekend)"
+            r"|take care|再见|拜拜|回头见)",
+        ),
+        (
+            "how_are_you",
+            r"(?:(?:hi|hello|hey) )?how are you(?: doing)?(?: today)?|how(?:'s| is) it going|你好吗|最近怎么样",
+        ),
+        (
+            "who_are_you",
+            r"(?:who|what) are you|are you (?:a )?(?:bot|robot|human|real person|real|an ai|ai|a machine)(?: or .*)?"
+            r"|what(?:'s| is) your name|am i (?:talking|speaking) (?:to|with) a (?:bot|robot|human|real person|person)"
+            r"|what can you do|你是谁|你是(?:机器人|真人|人工)吗?|你叫什么(?:名字)?|你能做什么",
+        ),
+    )
+}
+
+_PERSON_EN = re.compile(
+    r"\b(?:(?:talk|speak|chat|connect(?: me)?|transfer(?: me)?|put me through|get me|switch me|escalate|hand me over)"
+    r"(?: (?:to|with|this to))?"
+    r" (?:a |an |the |some |your |another )?(?:real |live |actual |human )?"
+    r"(?:person|human(?: being)?|agent|representative|rep|someone|somebody|operator|advis[oe]r|colleague|manager"
+    r"|supervisor|staff(?: member)?|customer (?:service|support|care)|support(?: team)?)"
+    r"|(?:i )?(?:want|need|would like|get me|give me) (?:a|an|to see a) (?:real |live |human |actual )(?:person|human|agent|being)"
+    r"|(?:i )?(?:want|need) (?:a |an )?(?:human|operator)|human (?:agent|please|support)|real person please|agent please)\b"
+)
+_PERSON_ZH = re.compile(
+    r"转?人工(?:客服|服务)?|真人(?:客服)?|(?:找|要|跟|和|叫).{0,4}(?:客服|经理|主管|工作人员)(?:说话|聊|谈|接)?$"
+)
+# "Is there a fee to talk to an agent?", "人工客服几点上班": asks about people, does not ask for one.
+_ABOUT_PERSON = re.compile(r"\b(?:fee|cost|charge|hours|phone number|when (?:can|are)|open)\b|几点|时间|上班|电话|收费")
+
+_POINTS_BACK_EN = re.compile(
+    r"\b(?:it|its|it's|that|this|these|those|they|them|their|there|one|ones|he|she|him|her|same|instead|else|either)\b"
+)
+_OPENS_BACK_EN = re.compile(r"^(?:and|but|or|so|also|then|what about|how about|what if|why|how come|how so|even)\b")
+_POINTS_BACK_ZH = re.compile(r"它|这个|那个|这些|那些|这样|那样|那里|那儿|这里|该|其|呢[？?]?$|^那|^还有|^如果")
+
+_SHORT_WORDS = 12  # a longer message usually names its own subject
+_LOOK_BACK = 2  # earlier customer messages that may hold the subject
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """`question` stands alone: it can be searched for without the conversation."""
+
+    language: str
+    question: str
+    small_talk: SmallTalk | None
+    wants_person: bool
+
+
+def language_of(text: str) -> str:
+    """`zh` when Chinese characters outweigh Latin words, else `en`."""
+    chinese = len(CJK.findall(text))
+    # A Chinese word is about 1.7 characters long; a Latin brand name in a Chinese sentence does not turn it English.
+    return "zh" if chinese and chinese >= 0.5 * len(WORD.findall(text.lower())) else "en"
+
+
+def _bare(text: str) -> str:
+    """Lower case, without punctuation at the ends or between, for whole-message matches."""
+    return re.sub(r"\s+", " ", re.sub(r"[^\w\s'’一-鿿]", " ", text.lower())).strip().replace("’", "'")
+
+
+def small_talk(text: str) -> SmallTalk | None:
+    """The kind of small talk the whole message is, or None."""
+    bare = _bare(text)
+    return next((kind for kind, pattern in _SMALL_TALK.items() if pattern.fullmatch(bare)), None)
+
+
+def wants_person(text: str) -> bool:
+    """Does the customer ask for a human being (and not about one)?"""
+    bare = _bare(text)
+    return bool(_PERSON_EN.search(bare) or _PERSON_ZH.search(bare)) and not _ABOUT_PERSON.search(bare)
+
+
+def points_back(text: str) -> bool:
+    """Is the message too short or too full of pronouns to be understood alone?"""
+    bare = _bare(text)
+    if language_of(text) == "zh":
+        return len(CJK.findall(bare)) <= 24 and bool(_POINTS_BACK_ZH.search(bare) or len(CJK.findall(bare)) <= 4)
+    words = WORD.findall(bare)
+    if len(words) > _SHORT_WORDS:
+        return False
+    return len(words) <= 2 or bool(_POINTS_BACK_EN.search(bare) or _OPENS_BACK_EN.search(bare))
+
+
+def stand_alone(messages: Sequence[ChatMessage]) -> str:
+    """The last message, with the customer's earlier ones in front when it points back to them."""
+    asked = [m.content for m in messages if m.role == "user"]
+    last = asked[-1]
+    earlier = [text for text in asked[:-1] if not small_talk(text)][-_LOOK_BACK:]
+    parts = [last]
+    while earlier and points_back(parts[0]):
+        parts.insert(0, earlier.pop())
+    return " ".join(parts)
+
+
+def understand(messages: Sequence[ChatMessage]) -> Understanding:
+    """Read a conversation whose last message is the customer's."""
+    last = messages[-1].content
+    return Understanding(
+        language=language_of(last) if re.search(r"\w", last) else "en",
+        question=stand_alone(messages),
+        small_talk=small_talk(last),
+        wants_person=wants_person(last),
+    )

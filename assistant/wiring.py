@@ -1,0 +1,38 @@
+"""The only place where the parts of an Assistant are joined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retrieval.search import Retriever
+
+from assistant.engines import Engine
+from assistant.engines.choose import open_engine
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.turn import Assistant
+from assistant.weights import ensure_models
+from retrieval.embed import Embedder, load_embedder
+
+
+def build_embedder(settings: Settings) -> Embedder:
+    """The embedder of the settings, by default the one `assistant setup` fetched."""
+    name = settings.embedder or str(ensure_models(settings).embedder)
+    return load_embedder(name, settings.threads)
+
+
+def build_retriever(settings: Settings) -> Retriever:
+    """Search over the home's index."""
+    return Retriever(build_embedder(settings), Path(settings.index_folder))
+
+
+def build_engine(settings: Settings) -> Engine:
+    """The language model of the settings."""
+    return open_engine(settings)
+
+
+def build_assistant(settings: Settings) -> Assistant:
+    """Everything a turn needs, ready to answer. Raises Unavailable when a part is missing."""
+    store = Store(settings.sqlalchemy_url)
+    retriever = build_retriever(settings)
+    return Assistant(store=store, retriever=retriever, engine=build_engine(settings), settings=settings)

@@ -1,0 +1,109 @@
+"""Write the answer: the model's words as far as they are grounded, else the best passage's own words.
+
+Knows the engine and the grounding check; nothing of policy or storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Literal
+
+from assistant.conversation import Citation
+from assistant.engines import ChatMessage, Engine, Sampling
+from assistant.grounding import GroundedStream, Grounding
+from assistant.phrases import phrases
+from assistant.prompt import passage_text, render
+from assistant.quoting import quote
+from assistant.settings import Settings
+from assistant.understand import Understanding
+from retrieval.documents import Hit, SearchResult
+from retrieval.embed import Embedder
+
+# Small models run on into an imagined dialogue; these begin one.
+STOP = ("\nQuestion:", "\nInformation:", "\nCustomer:", "\nUser:")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A finished text, by whom it was written, and on what grounds."""
+
+    text: str
+    citations: tuple[Citation, ...] = ()
+    model: str | None = None
+    adapter: str | None = None
+    written_by: Literal["phrase", "model", "quote"] = "phrase"
+    unsupported: str | None = None  # the model's sentence that made us quote instead
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes one answer."""
+
+    engine: Engine
+    embedder: Embedder
+    settings: Settings
+
+    async def write(
+        self, messages: Sequence[ChatMessage], understood: Understanding, found: SearchResult
+    ) -> AsyncGenerator[str | Draft]:
+        """Yield pieces to show, then the Draft, whose text replaces them."""
+        if understood.language not in self.settings.model_languages:
+            draft = await self._quote(understood, found)
+            yield draft.text
+            yield draft
+            return
+        hits = self.fitting(found.hits[: self.settings.prompt_passages])
+        history = self.window(messages)
+        prompt = render(history, hits, self.settings.company, understood.language)
+        sampling = Sampling(self.settings.max_reply_tokens, self.settings.temperature, stop=STOP)
+        stream = GroundedStream(Grounding("\n".join(m.content for m in history), hits))
+        generation = await self.engine.generate(prompt, sampling)
+        async with aclosing(generation.pieces) as pieces:
+            async for piece in pieces:
+                if shown := stream.feed(piece):
+                    yield shown
+                if stream.failed is not None:
+                    break
+        if shown := stream.finish():
+            yield shown
+        if stream.citations:  # at least one sentence stands on a passage; an unsupported tail is left out
+            yield Draft(
+                stream.text, tuple(stream.citations), generation.model, generation.adapter, "model", stream.failed
+            )
+        else:
+            yield await self._quote(understood, found, stream.failed or stream.text)
+
+    async def _quote(self, understood: Understanding, found: SearchResult, unsupported: str | None = None) -> Draft:
+        """The best passage's own words, with a word of introduction when it is in another language."""
+        best = await asyncio.to_thread(quote, understood.question, found.hits, self.embedder)
+        foreign = best.language is not None and best.language != understood.language
+        text = phrases(understood.language).foreign_quote.format(quote=best.text) if foreign else best.text
+        return Draft(text, (best.citation,), written_by="quote", unsupported=unsupported)
+
+    def window(self, messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+        """The last messages within `history_tokens`, beginning with a customer's; the question always stays."""
+        *earlier, question = messages
+        kept: list[ChatMessage] = []
+        room = self.settings.history_tokens
+        for message in reversed(earlier):
+            room -= self.engine.count(message.content)
+            if room < 0:
+                break
+            kept.insert(0, message)
+        while kept and kept[0].role != "user":
+            kept.pop(0)
+        return [*kept, question]
+
+    def fitting(self, hits: Sequence[Hit]) -> list[Hit]:
+        """As many of the best hits as leave room for history, question and reply; at least one."""
+        room = self.settings.context_tokens - self.settings.history_tokens - self.settings.max_reply_tokens
+        kept: list[Hit] = []
+        for hit in hits:
+            room -= self.engine.count(passage_text(hit.passage))
+            if kept and room < 256:  # the system message and the question
+                break
+            kept.append(hit)
+        return kept

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from assistant.errors import InvalidInput
+from assistant.storable import identifier, identifier_or_none
+
 Author = Literal["customer", "assistant", "person", "system"]
 Action = Literal["template", "answer", "clarify", "small_talk", "hand_over"]
 State = Literal["assistant", "waiting", "person", "closed"]
@@ -27,6 +30,12 @@ class Conversation:
     language: str | None
     created_at: datetime
     updated_at: datetime
+    site: str | None = None
+    resolved: bool | None = None
+    satisfaction: int | None = None  # 1..5
+    satisfaction_comment: str | None = None
+    source: str | None = None  # of an imported log, None for live chats
+    external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,11 @@ class Citation:
     page: int | None = None
     row: int | None = None
     url: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Citation:
+        """The inverse of `dataclasses.asdict` through JSON (which turns tuples into lists)."""
+        return cls(**{**data, "heading_path": tuple(data.get("heading_path", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +81,20 @@ class Reply:
     timings_ms: dict[str, float]
     trace: dict[str, Any] = field(default_factory=dict)  # decision, stand-alone question, hits, scores
 
+    def to_dict(self) -> dict[str, Any]:
+        """The contract's JSON form of a reply; the trace is for staff and stays out."""
+        return {
+            "reply": self.text,
+            "action": self.action,
+            "citations": [asdict(citation) for citation in self.citations],
+            "evidence": self.evidence,
+            "intent": asdict(self.intent) if self.intent else None,
+            "language": self.language,
+            "model": self.model,
+            "adapter": self.adapter,
+            "timings_ms": self.timings_ms,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -87,6 +115,27 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Transcript:
+    """A conversation with all its messages, in order."""
+
+    conversation: Conversation
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A request for a person and what became of it; `closed_at` is None while it is open."""
+
+    id: str
+    conversation_id: str
+    reason: str
+    requested_at: datetime
+    taken_at: datetime | None
+    taken_by: str | None
+    closed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedMessage:
     """A message of an imported log: `created_at` and `rating` (1 or -1) where the export has them.
 
@@ -100,10 +149,18 @@ class ImportedMessage:
     rating: int | None = None
     external_id: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raises InvalidInput for a rating other than 1, -1 or None."""
+        if self.rating not in (1, -1, None):
+            raise InvalidInput(f"rating {self.rating!r} of an imported message must be 1 or -1, or left out")
+
 
 @dataclass(frozen=True, slots=True)
 class ImportedConversation:
-    """A conversation of an imported log. `(source, external_id)` names it: a re-import is recognised by it."""
+    """A conversation of an imported log. `(source, external_id)` names it: a re-import is recognised by it.
+
+    Raises InvalidInput for names the store cannot hold and a satisfaction outside 1..5.
+    """
 
     source: str
     external_id: str
@@ -113,6 +170,15 @@ class ImportedConversation:
     resolved: bool | None = None
     satisfaction: int | None = None  # 1..5
     satisfaction_comment: str | None = None
+
+    def __post_init__(self) -> None:
+        """Validates once, where a record is made, so that one bad record does not fail a batch."""
+        identifier("source", self.source)
+        identifier("external_id", self.external_id)
+        identifier_or_none("customer_id", self.customer_id)
+        identifier_or_none("language", self.language)
+        if self.satisfaction not in (None, 1, 2, 3, 4, 5):
+            raise InvalidInput(f"satisfaction {self.satisfaction!r} of {self.external_id!r} must be 1 to 5")
 
     @property
     def content_hash(self) -> str:

@@ -29,12 +29,23 @@ _NUMBERS = {
     for value, word in enumerate(
         ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
     )
-} | {"fourteen": "14", "fifteen": "15", "twenty": "20", "thirty": "30", "sixty": "60", "ninety": "90", "hundred": "100"}
-_NEGATION = frozenset(["not", "no", "never", "cannot", "without", "none", "neither", "nor", "unable", "unfortunately", "except", "unless"])
+} | {"fourteen": "14", "fifteen": "15", "twenty": "20", "thirty": "30", "sixty": "60", "ninety": "90"}
+_NEGATION = frozenset("not no never cannot without none neither nor unable unfortunately except unless".split())
 _NEGATION_ZH = re.compile(r"不(?:能|可|会|是|支持|接受|提供|得|予|需|用|收)|没有|无法|未|禁止|除外|谢绝")
 # Words that carry no fact of their own: function words and the manners of service.
 _GLUE = frozenset(
-    ["a", "an", "and", "are", "as", "at", "be", "been", "being", "but", "by", "can", "could", "did", "do", "does", "doing", "for", "from", "had", "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its", "itself", "just", "me", "more", "most", "my", "of", "off", "on", "once", "only", "or", "other", "our", "ours", "out", "over", "own", "same", "she", "should", "so", "some", "such", "than", "that", "the", "their", "theirs", "them", "then", "there", "these", "they", "this", "those", "through", "to", "too", "under", "until", "up", "us", "very", "was", "we", "were", "what", "when", "where", "which", "while", "who", "whom", "why", "will", "with", "would", "you", "your", "yours", "yourself", "may", "might", "must", "shall", "also", "any", "all", "both", "each", "about", "after", "again", "before", "between", "during", "further", "because", "however", "either", "whether", "via", "per", "let", "yes", "yeah", "ok", "okay", "sure", "please", "thank", "thanks", "thankyou", "sorry", "apologize", "apologies", "hello", "hi", "dear", "glad", "happy", "welcome", "help", "assist", "assistance", "question", "questions", "know", "like", "need", "want", "wish", "feel", "free", "hope", "else", "anything", "something", "able", "well", "great", "good", "certainly", "course", "absolutely", "indeed", "really", "currently", "information", "available", "answer", "best", "regards", "kind", "kindly", "understand", "appreciate", "according", "make", "sure", "get", "got", "use", "using", "used", "take", "go", "see", "customer", "agent", "service", "inquiry", "enquiry", "concern", "assure", "simply", "generally", "usually", "typically", "following", "based"]
+    """
+    a an and are as at be been being but by can could did do does doing for from had has have having he her here hers
+    him his how i if in into is it its itself just me more most my of off on once only or other our ours out over own
+    same she should so some such than that the their theirs them then there these they this those through to too under
+    until up us very was we were what when where which while who whom why will with would you your yours yourself
+    may might must shall also any all both each about after again before between during further because however
+    either whether via per let yes yeah ok okay sure please thank thanks thankyou sorry apologize apologies hello hi
+    dear glad happy welcome help assist assistance question questions know like need want wish feel free hope else anything
+    something able well great good certainly course absolutely indeed really currently information available answer
+    best regards kind kindly understand appreciate according make sure get got use using used take go see hear
+    customer agent service inquiry enquiry concern assure simply generally usually typically following based
+    """.split()
 )
 
 

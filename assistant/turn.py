@@ -109,6 +109,14 @@ class Assistant:
         watch.mark("total")
         yield Completed(None, self._reply(understood, found, decision, draft, watch))
 
+    async def answer_whole(self, messages: Sequence[ChatMessage], given: Sequence[Hit] | None = None) -> Reply:
+        """`answer` without the streaming."""
+        async with aclosing(self.answer(messages, given)) as events:
+            async for event in events:
+                if isinstance(event, Completed):
+                    return event.reply
+        raise AssertionError("a turn always completes")
+
     def stored_reply(self, message: Message) -> Reply:
         """The reply as it was completed, from its stored message and trace."""
         trace = self.store.trace(message.id)

@@ -19,47 +19,42 @@ WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
 
 # Whole messages only: "thanks, and what about returns?" is a question.
 _SMALL_TALK: dict[SmallTalk, re.Pattern[str]] = {
-    kind: re.compile(pattern)
-    for kind, pattern in (
-        (
-            "greeting",
-            r"(?:hi+|hello+|hey+|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|hi there|hello there"
-            r"|hey there|is (?:anyone|anybody|someone) there|你好+啊?|您好|哈喽|嗨|早上好|下午好|晚上好|在吗|有人吗|你好呀)",
-        ),
-        (
-            "thanks",
-            r"(?:(?:ok |okay |great |perfect |cool |awesome |got it |alright |oh )*"
-            r"(?:thanks?(?: you)?(?: so much| very much| a lot| again| for (?:your|the) help| for helping)?|thx|ty|cheers|much appreciated"
-            r"|that helps?(?: a lot)?|that(?:'s| is) (?:great|perfect|helpful|all)(?: thanks?(?: you)?)?)"
-            r"(?: a lot| so much| very much| again| that helps| that was helpful| for your help)*"
-            r"|(?:好的?|嗯|行)?(?:谢谢|感谢|多谢|谢了|非常感谢|太感谢了)(?:您|你|啦|了|您的帮助|你的帮助)?|(?:ok|okay|great|perfect|got it|good|nice|cool)|好的|知道了|明白了|嗯嗯?)",
-        ),
-        (
-            "goodbye",
-            r"(?:bye+|good ?bye|bye bye|see (?:you|ya)(?: later| soon)?|have a (?:nice|good|great) (?:day|one|evening|weekend)"
-            r"|take care|再见|拜拜|回头见)",
-        ),
-        (
-            "how_are_you",
-            r"(?:(?:hi|hello|hey) )?how are you(?: doing)?(?: today)?|how(?:'s| is) it going|你好吗|最近怎么样",
-        ),
-        (
-            "who_are_you",
-            r"(?:who|what) are you|are you (?:a )?(?:bot|robot|human|real person|real|an ai|ai|a machine)(?: or .*)?"
-            r"|what(?:'s| is) your name|am i (?:talking|speaking) (?:to|with) a (?:bot|robot|human|real person|person)"
-            r"|what can you do|你是谁|你是(?:机器人|真人|人工)吗?|你叫什么(?:名字)?|你能做什么",
-        ),
-    )
+    "greeting": re.compile(
+        r"(?:hi+|hello+|hey+|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|(?:hi|hello|hey) there"
+        r"|is (?:anyone|anybody|someone) there|你好+[啊呀]?|您好|哈喽|嗨|早上好|下午好|晚上好|在吗|有人吗)"
+    ),
+    "thanks": re.compile(
+        r"(?:(?:ok|okay|great|perfect|cool|awesome|got it|alright|oh|good|nice) ?)*"
+        r"(?:(?:many )?thanks?(?: you)?|thx|ty|cheers|much appreciated|that helps?"
+        r"|that(?:'s| is) (?:great|perfect|helpful|all))?"
+        r"(?: a lot| so much| very much| again| that helps| that was helpful| thanks?(?: you)?"
+        r"| for (?:your|the|all your) help| for helping)*"
+        r"|(?:好的?|嗯|行)?(?:谢谢|感谢|多谢|谢了|非常感谢|太感谢了)(?:您|你|啦|了|[您你]的帮助)?|好的?|知道了|明白了|嗯+"
+    ),
+    "goodbye": re.compile(
+        r"(?:bye+|good ?bye|bye bye|see (?:you|ya)(?: later| soon)?|take care|再见|拜拜|回头见"
+        r"|have a (?:nice|good|great) (?:day|one|evening|weekend))"
+    ),
+    "how_are_you": re.compile(
+        r"(?:(?:hi|hello|hey) )?how are you(?: doing)?(?: today)?|how(?:'s| is) it going|你好吗|最近怎么样"
+    ),
+    "who_are_you": re.compile(
+        r"(?:who|what) are you|are you (?:a )?(?:bot|robot|human|real person|real|an ai|ai|a machine)(?: or .*)?"
+        r"|what(?:'s| is) your name|am i (?:talking|speaking) (?:to|with) a (?:bot|robot|human|real person|person)"
+        r"|what can you do|你是谁|你是(?:机器人|真人|人工)吗?|你叫什么(?:名字)?|你能做什么"
+    ),
 }
 
-_PERSON_EN = re.compile(
-    r"\b(?:(?:talk|speak|chat|connect(?: me)?|transfer(?: me)?|put me through|get me|switch me|escalate|hand me over)"
-    r"(?: (?:to|with|this to))?"
-    r" (?:a |an |the |some |your |another )?(?:real |live |actual |human )?"
+_ASK_FOR = r"(?:talk|speak|chat|connect(?: me)?|transfer(?: me)?|put me through|get me|switch me|escalate|hand me over)"
+_PEOPLE = (
     r"(?:person|human(?: being)?|agent|representative|rep|someone|somebody|operator|advis[oe]r|colleague|manager"
     r"|supervisor|staff(?: member)?|customer (?:service|support|care)|support(?: team)?)"
-    r"|(?:i )?(?:want|need|would like|get me|give me) (?:a|an|to see a) (?:real |live |human |actual )(?:person|human|agent|being)"
-    r"|(?:i )?(?:want|need) (?:a |an )?(?:human|operator)|human (?:agent|please|support)|real person please|agent please)\b"
+)
+_PERSON_EN = re.compile(
+    rf"\b(?:{_ASK_FOR}(?: (?:to|with|this to))? (?:(?:a|an|the|some|your|another) )?"
+    rf"(?:(?:real|live|actual|human) )?{_PEOPLE}"
+    r"|(?:want|need|would like|get me|give me) an? (?:real|live|human|actual) (?:person|human|agent|being)"
+    r"|(?:want|need) (?:a |an )?(?:human|operator)|human (?:agent|please|support)|real person please|agent please)\b"
 )
 _PERSON_ZH = re.compile(
     r"转?人工(?:客服|服务)?|真人(?:客服)?|(?:找|要|跟|和|叫).{0,4}(?:客服|经理|主管|工作人员)(?:说话|聊|谈|接)?$"
@@ -102,6 +97,8 @@ def _bare(text: str) -> str:
 def small_talk(text: str) -> SmallTalk | None:
     """The kind of small talk the whole message is, or None."""
     bare = _bare(text)
+    if not bare:
+        return None
     return next((kind for kind, pattern in _SMALL_TALK.items() if pattern.fullmatch(bare)), None)
 
 

@@ -1,0 +1,48 @@
+# One word per job. `make serve` and `make test` need nothing but Python 3.11 and this checkout.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+HOME_DIR ?= .home
+PORT ?= 8000
+export ASSISTANT_HOME ?= $(abspath $(HOME_DIR))
+
+.PHONY: install setup example serve test lint types unit browsers bench clean
+
+install: $(VENV)/.installed
+
+# torch is pinned to its CPU build's version: a range would pull gigabytes of CUDA libraries.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+setup: install
+	$(BIN)/assistant setup
+
+example: setup
+	$(BIN)/assistant ingest examples/knowledge --source examples
+
+serve: example
+	$(BIN)/assistant serve --port $(PORT)
+
+test: setup lint types unit
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered
+
+bench: setup
+	$(BIN)/python -m benchmarks.retrieval_quality
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*

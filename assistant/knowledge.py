@@ -1,0 +1,44 @@
+"""The knowledge base as a company sees it: ingest into the index, and keep the SQL catalogue in step.
+
+The index folder is the one home of passages and vectors; the SQL table lists documents for staff and history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from retrieval.ingest import IngestReport, ingest, remove
+
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.wiring import build_embedder
+from retrieval.index import open_index
+
+Progress = Callable[[str, int, int | None], None]
+
+
+def ingest_documents(
+    settings: Settings, paths: Sequence[Path], source: str | None, *, prune: bool, progress: Progress
+) -> IngestReport:
+    """Add or update documents and publish them; raises RetrievalError when a path does not exist."""
+    embedder = build_embedder(settings)
+    report = ingest(paths, source, embedder, settings.index_folder, progress, prune=prune)
+    sync_catalogue(settings)
+    return report
+
+
+def forget_documents(settings: Settings, ids: Sequence[str]) -> tuple[str, ...]:
+    """Remove documents; returns the ids that were there."""
+    removed = remove(ids, settings.index_folder)
+    sync_catalogue(settings)
+    return removed
+
+
+def sync_catalogue(settings: Settings) -> None:
+    """Bring the SQL catalogue to the state of the published index; safe to repeat."""
+    store = Store(settings.sqlalchemy_url)
+    try:
+        store.sync_documents(open_index(settings.index_folder).documents.values())
+    finally:
+        store.close()

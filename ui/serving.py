@@ -1,0 +1,59 @@
+"""Start the server process: safe defaults first, then the app, then uvicorn."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Callable
+
+import uvicorn
+
+from assistant.errors import InvalidInput
+from assistant.settings import Settings
+from assistant.wiring import build_assistant
+from ui.server import create_app
+
+
+def is_loopback(host: str) -> bool:
+    """Is this address reachable from this machine only?"""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def run(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until stopped. Raises InvalidInput when told to serve the world without API keys."""
+    if not is_loopback(host) and not settings.api_keys:
+        raise InvalidInput(
+            f"--host {host!r} opens the server to other machines, but no API keys are set; "
+            "set ASSISTANT_API_KEYS='[\"a-long-random-key\"]' (or api_keys in assistant.toml) first"
+        )
+    asyncio.run(serve(settings, host, port, ready))
+
+
+async def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """One uvicorn server around one Assistant; both end together."""
+    assistant = build_assistant(settings)
+    config = uvicorn.Config(
+        create_app(assistant),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,  # paths carry conversation ids
+        timeout_graceful_shutdown=5,
+        limit_concurrency=2000,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    try:
+        task = asyncio.create_task(server.serve())
+        while not server.started and not task.done():
+            await asyncio.sleep(0.02)
+        if server.started:
+            ready(f"http://{host}:{port}")
+        await task
+    finally:
+        await assistant.close()

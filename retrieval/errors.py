@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class RetrievalError(Exception):
     """A problem a person can act on."""
@@ -15,3 +17,34 @@ class EmbedderMissing(RetrievalError):
             f"cannot load the embedder {name!r}: {reason}; "
             "give a sentence-transformers folder or hub id, or run `assistant setup` for the default one"
         )
+
+
+class IndexMissing(RetrievalError):
+    """Nothing has been ingested under this root yet."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"no index under {str(root)!r}: ingest some documents first (`assistant ingest PATH`)")
+
+
+class IndexCorrupt(RetrievalError):
+    """A file of the current version is missing or is not what was published."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"index file {str(path)!r} {reason}: restore the index folder from a backup, "
+            "or delete it and ingest the documents again"
+        )
+
+
+class IngestBusy(RetrievalError):
+    """Another process is changing the same index."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"another ingest is changing the index under {str(root)!r}: wait for it to end and try again")
+
+
+class NothingToIngest(RetrievalError):
+    """A path that was given does not exist."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no such file or folder: {str(path)!r}")

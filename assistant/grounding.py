@@ -32,6 +32,11 @@ _NUMBERS = {
 } | {"fourteen": "14", "fifteen": "15", "twenty": "20", "thirty": "30", "sixty": "60", "ninety": "90"}
 _NEGATION = frozenset("not no never cannot without none neither nor unable unfortunately except unless".split())
 _NEGATION_ZH = re.compile(r"不(?:能|可|会|是|支持|接受|提供|得|予|需|用|收)|没有|无法|未|禁止|除外|谢绝")
+# Chinese function words part a run of characters; what stands between them is read as pairs of characters.
+_GLUE_ZH = re.compile(
+    r"可以|不能|不可以|不会|能够|我们|您的|你的|您|你|我|请问|请|谢谢|抱歉|吗|呢|吧|啊|的|了|是|会|能|在|和|与|或|及|也|都|就|还|把|被"
+    r"|对|从|到|为|以|于|后|内|前|这|那|个|如果|因为|所以|但是|需要|进行|什么|怎么|如何|多少|没有|不"
+)
 # Words that carry no fact of their own: function words and the manners of service.
 _GLUE = frozenset(
     """
@@ -41,7 +46,7 @@ _GLUE = frozenset(
     until up us very was we were what when where which while who whom why will with would you your yours yourself
     may might must shall also any all both each about after again before between during further because however
     either whether via per let yes yeah ok okay sure please thank thanks thankyou sorry apologize apologies hello hi
-    dear glad happy welcome help assist assistance question questions know like need want wish feel free hope else anything
+    dear glad happy welcome help assist assistance question questions know like need want wish feel hope else anything
     something able well great good certainly course absolutely indeed really currently information available answer
     best regards kind kindly understand appreciate according make sure get got use using used take go see hear
     customer agent service inquiry enquiry concern assure simply generally usually typically following based
@@ -95,7 +100,8 @@ def read(text: str) -> Claim:
         elif "@" in token or lower.startswith("http"):
             facts.add(lower.rstrip(".,;/"))
         elif "㐀" <= token[0] <= "鿿":
-            words += [token[i : i + 2] for i in range(max(1, len(token) - 1))]
+            for run in filter(None, _GLUE_ZH.split(token)):
+                words += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
         elif lower in _NUMBERS and lower != "one":
             facts.add(_NUMBERS[lower])
         elif lower in _NEGATION or lower.endswith("n't"):

@@ -1,0 +1,49 @@
+"""The course of a turn, by evidence and by what was asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assistant.engines import ChatMessage
+from assistant.policy import decide, options
+from assistant.settings import load_settings
+from assistant.understand import understand
+from retrieval.documents import Hit, Passage, SearchResult
+
+PASSAGES = [
+    Passage("a#0", "a", "Delivery", "s", "Five days.", heading_path=("Delivery", "France")),
+    Passage("b#0", "b", "Delivery", "s", "Six days.", heading_path=("Delivery", "Spain")),
+    Passage("c#0", "c", "FAQ", "s", "No.", question="Is parking free?", entity="Hotel Lark"),
+]
+
+
+def found(evidence: float, passages: list[Passage] = PASSAGES) -> SearchResult:
+    return SearchResult("q", tuple(Hit(p, 1.0) for p in passages), evidence)
+
+
+@pytest.mark.parametrize(
+    ("text", "evidence", "action", "reason"),
+    [
+        ("How long does delivery take?", 0.9, "answer", "evidence"),
+        ("How long does delivery take?", 0.4, "clarify", "several_meanings"),
+        ("How long does delivery take?", 0.1, "hand_over", "thin_evidence"),
+        ("hello", 0.9, "small_talk", "greeting"),
+        ("talk to a person", 0.9, "hand_over", "asked_for_person"),
+    ],
+)
+def test_the_decision_follows_evidence_and_wish(
+    tmp_path: Path, text: str, evidence: float, action: str, reason: str
+) -> None:
+    decision = decide(understand([ChatMessage("user", text)]), found(evidence), load_settings(tmp_path))
+    assert (decision.action, decision.reason) == (action, reason)
+
+
+def test_one_meaning_only_is_not_asked_back(tmp_path: Path) -> None:
+    decision = decide(understand([ChatMessage("user", "how long?")]), found(0.4, PASSAGES[:1]), load_settings(tmp_path))
+    assert decision.action == "hand_over"
+
+
+def test_options_name_what_the_hits_are_about() -> None:
+    assert options(found(0.4)) == ("France", "Spain", "Hotel Lark: Is parking free?")

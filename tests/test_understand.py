@@ -1,0 +1,94 @@
+"""Language, small talk, asking for a person, and stand-alone questions."""
+
+from __future__ import annotations
+
+import pytest
+
+from assistant.engines import ChatMessage
+from assistant.understand import language_of, points_back, small_talk, stand_alone, understand, wants_person
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("hi", "greeting"),
+        ("Hello there!", "greeting"),
+        ("Good morning", "greeting"),
+        ("ok great thanks for your help", "thanks"),
+        ("Thank you so much!", "thanks"),
+        ("bye", "goodbye"),
+        ("How are you today?", "how_are_you"),
+        ("Are you a bot?", "who_are_you"),
+        ("你好", "greeting"),
+        ("谢谢您", "thanks"),
+        ("再见", "goodbye"),
+    ],
+)
+def test_small_talk_is_recognised(text: str, kind: str) -> None:
+    assert small_talk(text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["thanks, and what about returns?", "hi, where is my order", "is it good?", "你好，怎么退货", "", "???", "👍"],
+)
+def test_questions_and_noise_are_not_small_talk(text: str) -> None:
+    assert small_talk(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I want to talk to a human", "Can I speak to customer service?", "agent please", "转人工", "我要找客服"],
+)
+def test_asking_for_a_person_is_heard(text: str) -> None:
+    assert wants_person(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["What are the hours of customer service?", "人工客服几点上班", "Is my agent code on the bill?", "hello"]
+)
+def test_asking_about_people_is_not_asking_for_one(text: str) -> None:
+    assert not wants_person(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Where is my order?", "en"),
+        ("我的订单在哪里？", "zh"),
+        ("iPhone 12 可以退货吗", "zh"),
+        ("退貨要幾天", "zh"),
+        ("😀", "en"),
+    ],
+)
+def test_language_is_told_by_message(text: str, language: str) -> None:
+    assert language_of(text) == language
+
+
+def test_a_question_that_points_back_takes_its_subject_along() -> None:
+    said = [
+        ChatMessage("user", "Do you ship to France?"),
+        ChatMessage("assistant", "Yes, we do."),
+        ChatMessage("user", "and how much is it there?"),
+    ]
+    assert stand_alone(said) == "Do you ship to France? and how much is it there?"
+
+
+def test_a_question_that_names_its_subject_stands_alone() -> None:
+    said = [ChatMessage("user", "Do you ship to France?"), ChatMessage("user", "How long is the warranty on lamps?")]
+    assert stand_alone(said) == "How long is the warranty on lamps?"
+    assert not points_back("How long is the warranty on lamps?")
+
+
+def test_small_talk_in_between_does_not_hide_the_subject() -> None:
+    said = [
+        ChatMessage("user", "Do you sell gift cards?"),
+        ChatMessage("user", "thanks"),
+        ChatMessage("user", "那个多少钱"),
+    ]
+    assert stand_alone(said) == "Do you sell gift cards? 那个多少钱"
+
+
+def test_understanding_covers_all_of_it() -> None:
+    understood = understand([ChatMessage("user", "转人工")])
+    assert understood.wants_person and understood.language == "zh" and understood.small_talk is None

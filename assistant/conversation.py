@@ -17,6 +17,7 @@ from assistant.storable import identifier, identifier_or_none
 Author = Literal["customer", "assistant", "person", "system"]
 Action = Literal["template", "answer", "clarify", "small_talk", "hand_over"]
 State = Literal["assistant", "waiting", "person", "closed"]
+DocumentState = Literal["active", "removed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +196,15 @@ class ImportCounts:
     updated: int = 0
     unchanged: int = 0
     messages: int = 0
+
+    def __add__(self, other: ImportCounts) -> ImportCounts:
+        """The counts of both together."""
+        return ImportCounts(
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.messages + other.messages,
+        )
 
 
 # What a turn yields, in this order: Accepted, Delta*, Completed, WaitingForPerson?

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from assistant.conversation import Action, Author, Citation, Conversation, HandOver, Message, State
+from assistant.conversation import Action, Author, Citation, Conversation, DocumentState, HandOver, Message, State
 
 
 def uuid7() -> str:
@@ -271,7 +271,7 @@ class DocumentRow(Base):
     content_hash: Mapped[str]
     passages: Mapped[int]
     language: Mapped[str | None]
-    state: Mapped[str] = mapped_column(default="active")
+    state: Mapped[DocumentState] = mapped_column(Text(), default="active")
     first_seen: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
     removed_at: Mapped[datetime | None]

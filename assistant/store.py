@@ -8,13 +8,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal, select, text, tuple_
 from sqlalchemy.orm import Session
 
-from assistant import migrations, store_documents, store_hand_overs, store_logs
+from assistant import migrations, store_documents, store_hand_overs, store_logs, store_messages
 from assistant.conversation import (
     Conversation,
     DocumentState,
@@ -27,24 +26,15 @@ from assistant.conversation import (
     Transcript,
 )
 from assistant.database import BUSY_SECONDS, POOL_SIZE, WRITE, clear_errors, open_engine, parse_url, place
-from assistant.errors import Conflict, InvalidInput, NotFound, Overloaded
+from assistant.errors import InvalidInput, Overloaded
 from assistant.storable import clean, clean_or_none, identifier, identifier_or_none
 from assistant.store_documents import CatalogueChanges, KnownDocument
 from assistant.store_logs import LogFilter
-from assistant.store_rows import (
-    append_message,
-    get_row,
-    lock_conversation,
-    messages_of,
-    open_hand_over,
-    rated,
-    rated_messages,
-    reply_row,
-    trace_row,
-    trace_values,
-)
-from assistant.tables import ConversationRow, MessageRow, RatingRow, TraceRow, UtcDateTime, now
-from retrieval.index import CatalogueEntry
+from assistant.store_rows import append_message, get_row, lock_conversation, open_hand_over, rated
+from assistant.tables import ConversationRow, MessageRow, TraceRow, UtcDateTime
+
+if TYPE_CHECKING:
+    from retrieval.index import CatalogueEntry  # importing it takes as long as all of the store
 
 IMPORT_BATCH = 500  # conversations per transaction of an import
 READ_BATCH = 200  # conversations held in memory by an iteration
@@ -187,24 +177,9 @@ class Store:
 
         Raises Conflict when the conversation is closed or `client_message_id` stands for another text.
         """
-        text = clean(text)
         client_message_id = identifier_or_none("client_message_id", client_message_id)
         with self._locked(conversation_id) as (session, conversation):
-            if client_message_id is not None:
-                query = select(MessageRow).filter_by(
-                    conversation_id=conversation.id, client_message_id=client_message_id
-                )
-                if earlier := session.scalars(query).one_or_none():
-                    if earlier.text != text:
-                        raise Conflict(
-                            f"client_message_id {client_message_id!r} was used for another text; use a new one"
-                        )
-                    return rated(session, earlier), False
-            store_hand_overs.refuse_closed(conversation)
-            row = append_message(
-                session, conversation, author="customer", text=text, client_message_id=client_message_id
-            )
-            return row.to_message(), True
+            return store_messages.add_customer_message(session, conversation, text, client_message_id)
 
     def add_reply(self, conversation_id: str, in_reply_to: str, reply: Reply) -> Message:
         """Store the assistant's reply with its trace, or find the one already stored for that message.
@@ -212,23 +187,7 @@ class Store:
         It is stored whatever the conversation's state is by now: the customer has seen it stream.
         """
         with self._locked(conversation_id) as (session, conversation):
-            question = get_row(session, MessageRow, in_reply_to)
-            if question.conversation_id != conversation.id or question.author != "customer":
-                raise InvalidInput(f"message {in_reply_to!r} is not a customer's message of {conversation_id!r}")
-            if earlier := reply_row(session, question.id):
-                return rated(session, earlier)
-            row = append_message(
-                session,
-                conversation,
-                author="assistant",
-                text=clean(reply.text),
-                action=reply.action,
-                in_reply_to=question.id,
-                citations=[asdict(citation) for citation in reply.citations],
-            )
-            conversation.language = reply.language
-            session.add(trace_row(row.id, reply))
-            return row.to_message()
+            return store_messages.add_reply(session, conversation, in_reply_to, reply)
 
     def add_person_message(self, conversation_id: str, text: str, name: str) -> Message:
         """Store what a member of staff wrote. Conflict when closed."""
@@ -245,53 +204,35 @@ class Store:
     def reply_to(self, message_id: str) -> Message | None:
         """The assistant's reply to a customer's message, if there is one."""
         with self._read() as session:
-            row = reply_row(session, message_id)
+            row = store_messages.reply_row(session, message_id)
             return rated(session, row) if row else None
 
     def messages(self, conversation_id: str, after: str | None = None, limit: int = 500) -> list[Message]:
         """The first `limit` messages, in order; only those after the message `after` if given. Raises NotFound."""
         with self._read() as session:
-            get_row(session, ConversationRow, conversation_id)
-            position = 0
-            if after is not None:
-                last = get_row(session, MessageRow, after)
-                if last.conversation_id != conversation_id:
-                    raise NotFound(f"there is no message {after!r} in conversation {conversation_id!r}")
-                position = last.position
-            query = rated_messages(conversation_id).where(MessageRow.position > position)
-            return messages_of(session.execute(query.order_by(MessageRow.position).limit(limit)))
+            return store_messages.page_after(session, conversation_id, after, limit)
 
     def messages_until(self, message_id: str, limit: int) -> list[Message]:
         """The last `limit` messages up to and with this one, in order. Raises NotFound."""
         with self._read() as session:
-            last = get_row(session, MessageRow, message_id)
-            query = rated_messages(last.conversation_id).where(MessageRow.position <= last.position)
-            return messages_of(session.execute(query.order_by(MessageRow.position.desc()).limit(limit)))[::-1]
+            return store_messages.page_until(session, message_id, limit)
 
     def recent_messages(self, conversation_id: str, limit: int) -> list[Message]:
         """The last `limit` messages, in order. Raises NotFound."""
         with self._read() as session:
-            get_row(session, ConversationRow, conversation_id)
-            query = rated_messages(conversation_id).order_by(MessageRow.position.desc()).limit(limit)
-            return messages_of(session.execute(query))[::-1]
+            return store_messages.last_page(session, conversation_id, limit)
 
     def trace(self, message_id: str) -> dict[str, Any]:
         """How a reply came about, as JSON-ready values. Raises NotFound."""
         with self._read() as session:
-            return trace_values(get_row(session, TraceRow, message_id))
+            return store_messages.trace_values(get_row(session, TraceRow, message_id))
 
     def rate(self, message_id: str, value: int, comment: str | None = None) -> None:
         """1 or -1 for an answer; a later rating replaces it. Raises NotFound and InvalidInput."""
         if value not in (1, -1):
             raise InvalidInput(f"value {value!r} must be 1 or -1")
         with self._write() as session:
-            message = get_row(session, MessageRow, message_id)
-            lock_conversation(session, message.conversation_id)
-            if message.author not in ("assistant", "person"):
-                raise InvalidInput(f"message {message_id!r} is the {message.author}'s; only answers are rated")
-            session.merge(
-                RatingRow(message_id=message.id, value=value, comment=clean_or_none(comment), created_at=now())
-            )
+            store_messages.rate(session, message_id, value, comment)
 
     # Documents
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from assistant.conversation import DocumentState
 from assistant.storable import clean, identifier
 from assistant.tables import DocumentRow, now
-from retrieval.index import CatalogueEntry
+
+if TYPE_CHECKING:
+    from retrieval.index import CatalogueEntry  # importing it takes as long as all of the store
 
 ID_CHARS = 1000  # file paths; PostgreSQL's index takes up to 2,700 bytes
 

@@ -1,0 +1,53 @@
+"""Fixtures shared by all tests: databases to store in, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, make_url
+
+from assistant.store import Store
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """A PostgreSQL server where databases may be created: `ASSISTANT_TEST_POSTGRES_URL`, or one of our own."""
+    if given := os.environ.get("ASSISTANT_TEST_POSTGRES_URL"):
+        yield make_url(given)
+    elif postgres.binaries() is None:
+        pytest.skip("no PostgreSQL: install Debian's package postgresql or set ASSISTANT_TEST_POSTGRES_URL")
+    else:
+        with postgres.server() as url:
+            yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: URL) -> Iterator[str]:
+    """The URL of an empty PostgreSQL database."""
+    with postgres.database(postgres_server, f"test_{uuid.uuid4().hex}") as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'assistant.db'}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty database, once of each kind."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    """An open store, once on each kind of database."""
+    opened = Store(database_url)
+    yield opened
+    opened.close()

@@ -71,7 +71,8 @@ class Passage:
     def from_dict(cls, data: dict[str, Any]) -> Passage:
         """The inverse of `to_dict` (JSON turns tuples into lists)."""
         lists = ("heading_path", "tags")
-        return cls(**{k: tuple(v) if k in lists else v for k, v in data.items()})
+        fields: dict[str, Any] = {k: tuple(v) if k in lists else v for k, v in data.items()}
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,200 @@
+"""HTML: the visible main content with its headings, lists and tables.
+
+Scripts, styles, navigation and hidden elements are left out. Knows nothing of other formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bs4.dammit import UnicodeDammit
+from lxml import etree
+from lxml.html import HTMLParser, document_fromstring
+
+from retrieval.parsing import (
+    Alive,
+    Parsed,
+    ParseLimits,
+    SectionBuilder,
+    Unreadable,
+    clean,
+    table_text,
+    title_from,
+)
+
+_DROPPED = frozenset(
+    "script style noscript template nav footer form button select option textarea svg math iframe object canvas audio "
+    "video dialog head datalist".split()
+)
+_DROPPED_OUTSIDE_MAIN = frozenset({"header", "aside"})
+_DROPPED_ROLES = frozenset(
+    {"navigation", "search", "banner", "contentinfo", "dialog", "alertdialog", "menu", "menubar"}
+)
+_HEADINGS = {f"h{n}": n for n in range(1, 7)} | {"summary": 7, "dt": 7}
+_BLOCKS = frozenset(
+    "p div section article main ul ol dl dd blockquote figure figcaption address details fieldset hr center "
+    "header aside body".split()
+)
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+
+def parse_html(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
+    """An HTML page; only its <main> or single <article> where there is one."""
+    data = path.read_bytes()
+    if b"\x00" in data[:1024] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Unreadable("is not HTML: it holds binary data")
+    text = UnicodeDammit(data, ["utf-8"], is_html=True).unicode_markup
+    root = _tree(clean(text or ""))
+    alive()
+    if root is None:
+        raise Unreadable("holds no text")
+    builder = SectionBuilder(limits)
+    _add(_main(root), builder)
+    headings = root.findall(".//h1")
+    named = _text(headings[0]) if len(headings) == 1 else ""  # <title> often carries the site's name too
+    title = named or _text(root.find(".//title")) or title_from(path)
+    sections = builder.sections(title)
+    language = (root.get("lang") or "").split("-")[0].lower() or None
+    return Parsed(title, sections, url=_canonical(root), language=language)
+
+
+def html_text(fragment: str) -> str:
+    """The visible text of a piece of HTML, one block a line; empty if there is none."""
+    root = _tree(fragment)
+    if root is None:
+        return ""
+    builder = SectionBuilder(ParseLimits())
+    _add(root, builder)
+    parts = [part for s in builder.sections("") for part in (*s.heading_path[-1:], s.text)]
+    return "\n".join(parts)
+
+
+def _tree(text: str) -> Any:
+    parser = HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True, no_network=True)
+    try:
+        return document_fromstring(text.encode(), parser=parser) if text.strip() else None
+    except etree.ParserError:
+        return None
+
+
+def _main(root: Any) -> Any:
+    for query in (".//main", ".//*[@role='main']", ".//article"):
+        found = root.findall(query)
+        if len(found) == 1 and _text(found[0]):
+            return found[0]
+    return root
+
+
+def _add(root: Any, builder: SectionBuilder) -> None:
+    """Walk the tree without recursion, so that deep nesting is no danger; flush text at block borders."""
+    text: list[str] = []
+    prefixes: list[str] = []
+
+    def flush() -> None:
+        lines = [" ".join(line.split()) for line in "".join(text).split("\n")]
+        builder.block("\n".join(line for line in lines if line))
+        text.clear()
+
+    walk = etree.iterwalk(root, events=("start", "end"))
+    for event, element in walk:
+        tag = element.tag if isinstance(element.tag, str) else ""
+        if event == "end":
+            _leave(tag, text, prefixes, flush)
+            if element is not root:
+                text.append(_flat(element.tail))
+        elif _dropped(element, tag, root):
+            walk.skip_subtree()
+            # lxml still sends the end event, which adds the tail
+        elif tag in _HEADINGS:
+            flush()
+            builder.heading(_HEADINGS[tag], _text(element))
+            walk.skip_subtree()
+        elif tag in ("table", "pre"):
+            flush()
+            builder.block(_table(element) if tag == "table" else "".join(element.itertext()))
+            walk.skip_subtree()
+        else:
+            _enter(element, tag, text, prefixes, flush)
+    flush()
+
+
+def _enter(element: Any, tag: str, text: list[str], prefixes: list[str], flush: Any) -> None:
+    if tag in ("ul", "ol"):
+        if not prefixes:
+            flush()
+        prefixes.append("- " if tag == "ul" else "1")
+    elif tag == "li":
+        mark = prefixes[-1] if prefixes else "- "
+        text.append("\n" + (mark if mark == "- " else f"{mark}. "))
+        if mark.isdigit():
+            prefixes[-1] = str(int(mark) + 1)
+    elif tag == "br":
+        text.append("\n")
+    elif tag in _BLOCKS:
+        _border(text, prefixes, flush)
+    text.append(_flat(element.text))
+
+
+def _leave(tag: str, text: list[str], prefixes: list[str], flush: Any) -> None:
+    if tag in ("ul", "ol") and prefixes:
+        prefixes.pop()
+    if tag in _BLOCKS and tag not in _HEADINGS:
+        _border(text, prefixes, flush)
+
+
+def _border(text: list[str], prefixes: list[str], flush: Any) -> None:
+    """A block border ends a paragraph, but within a list item only a line."""
+    if not prefixes:
+        flush()
+    elif text and not text[-1].endswith(("\n", "- ", ". ")):
+        text.append("\n")
+
+
+def _dropped(element: Any, tag: str, root: Any) -> bool:
+    if not tag or tag in _DROPPED or element.get("role") in _DROPPED_ROLES:
+        return True
+    if element.get("hidden") is not None or element.get("aria-hidden") == "true":
+        return True
+    if _HIDDEN_STYLE.search(element.get("style") or ""):
+        return True
+    if tag in _DROPPED_OUTSIDE_MAIN and root.tag not in ("main", "article"):
+        return element.find(".//h1") is None
+    return False
+
+
+def _table(table: Any) -> str:
+    rows = [[_text(cell) for cell in row if cell.tag in ("td", "th")] for row in table.iter("tr")]
+    first = next(table.iter("tr"), None)
+    header = first is not None and all(cell.tag == "th" for cell in first if isinstance(cell.tag, str))
+    return table_text(rows, header)
+
+
+def _text(element: Any) -> str:
+    return "" if element is None else " ".join("".join(_visible(element)).split())
+
+
+def _visible(element: Any) -> Iterator[str]:
+    walk = etree.iterwalk(element, events=("start", "end"))
+    for event, node in walk:
+        if event == "start" and (node.tag in ("script", "style", "template") or node.get("hidden") is not None):
+            walk.skip_subtree()
+        elif event == "start":
+            yield " " if node.tag == "br" else ""
+            yield node.text or ""
+        elif node is not element:
+            yield node.tail or ""
+
+
+def _flat(text: str | None) -> str:
+    return " ".join(re.split(r"\s+", text)) if text else ""
+
+
+def _canonical(root: Any) -> str | None:
+    for link in root.iterfind(".//link[@rel='canonical']"):
+        href: str = link.get("href") or ""
+        if href.startswith(("https://", "http://")):
+            return href
+    return None

@@ -1,0 +1,253 @@
+"""Plain text and Markdown, in whatever encoding they come.
+
+Knows nothing of other formats.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from retrieval.parse_html import html_text
+from retrieval.parsing import (
+    Alive,
+    Parsed,
+    ParseLimits,
+    SectionBuilder,
+    Unreadable,
+    check_characters,
+    clean,
+    table_text,
+    title_from,
+)
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CHUNK = 1 << 20
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_HEADING_LINE = re.compile(r"^#{1,6}\s+\S", re.MULTILINE)
+_UNDERLINED = re.compile(r"^(\S[^\n]{0,100})\n(?:={3,}|-{3,})[ \t]*$", re.MULTILINE)
+_LIST_LINE = re.compile(r"\s*(?:[-*•·>|]|\d{1,3}[.)]|[A-Za-z][.)])\s")
+
+
+def detect_encoding(path: Path) -> str:
+    """The name of a codec that reads the whole file: Unicode by its mark or validity, GB18030, else Windows-1252."""
+    with path.open("rb") as stream:
+        head = stream.read(_CHUNK)
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name
+    if b"\x00" in head[:4096]:
+        return _unmarked_utf16(head)
+    if _decodes(path, "utf-8"):
+        return "utf-8"
+    if _looks_chinese(head) and _decodes(path, "gb18030"):
+        return "gb18030"
+    return "cp1252" if _decodes(path, "cp1252") else "latin-1"
+
+
+def read_text(path: Path) -> str:
+    """A text file decoded and cleaned. Raises Unreadable for binary data."""
+    text = path.read_bytes().decode(detect_encoding(path), errors="replace")
+    odd = sum(text.count(c) for c in map(chr, (*range(9), *range(14, 32), 0x7F, 0xFFFD)))
+    if odd > 8 + len(text) // 50:
+        raise Unreadable("is not text: it holds binary data")
+    return clean(text)
+
+
+def parse_txt(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
+    """Plain text; underlined lines are headings, hard-wrapped lines are joined."""
+    text = read_text(path)
+    check_characters(len(text), limits)
+    builder = SectionBuilder(limits)
+    at = 0
+    for found in _UNDERLINED.finditer(text):
+        builder.block(_unwrapped(text[at : found.start()]))
+        builder.heading(1 if "=" in found.group().splitlines()[-1] else 2, found.group(1))
+        at = found.end()
+    builder.block(_unwrapped(text[at:]))
+    title = title_from(path)
+    return Parsed(title, builder.sections(title))
+
+
+def parse_md(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
+    """Markdown: headings, lists, tables; YAML front matter may set title, url, entity, language, tags."""
+    text = read_text(path)
+    check_characters(len(text), limits)
+    meta, body = _front_matter(text)
+    builder = SectionBuilder(limits)
+    first_heading = _add_markdown(body, builder)
+    title = _string(meta, "title") or first_heading or title_from(path)
+    tags = meta.get("tags") or ()
+    return Parsed(
+        title,
+        builder.sections(title),
+        url=_string(meta, "url"),
+        entity=_string(meta, "entity"),
+        language=_string(meta, "language") or _string(meta, "lang"),
+        tags=tuple(str(t) for t in tags) if isinstance(tags, list) else (str(tags),) if tags else (),
+    )
+
+
+def looks_like_markdown(text: str) -> bool:
+    """Whether a text has Markdown headings."""
+    return bool(_HEADING_LINE.search(text))
+
+
+def add_markdown(text: str, builder: SectionBuilder) -> None:
+    """Add the sections of a Markdown text."""
+    _add_markdown(text, builder)
+
+
+def _add_markdown(text: str, builder: SectionBuilder) -> str | None:
+    """Add all blocks; gives the first heading of level 1 or 2, which may serve as title."""
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+    first: str | None = None
+    at = 0
+    while at < len(tokens):
+        end = _block_end(tokens, at)
+        token, inner = tokens[at], tokens[at + 1 : end]
+        if token.type == "heading_open":
+            heading = _inline(inner[0])
+            builder.heading(int(token.tag[1]), heading)
+            first = first or (heading if token.tag in ("h1", "h2") else None)
+        elif token.type == "table_open":
+            builder.block(_table(inner))
+        else:
+            builder.block("\n".join(_lines(tokens[at : end + 1])))
+        at = end + 1
+    return first
+
+
+def _block_end(tokens: Sequence[Token], at: int) -> int:
+    depth = 0
+    for end in range(at, len(tokens)):
+        depth += tokens[end].nesting
+        if depth == 0:
+            return end
+    return len(tokens) - 1
+
+
+def _lines(tokens: Sequence[Token]) -> Iterator[str]:
+    """The lines of a paragraph, list, quote or code block; list items keep their mark and depth."""
+    marks: list[str] = []
+    pending = ""
+    for token in tokens:
+        if token.type == "bullet_list_open":
+            marks.append("-")
+        elif token.type == "ordered_list_open":
+            marks.append(str(token.attrs.get("start", 1)))
+        elif token.type in ("bullet_list_close", "ordered_list_close"):
+            marks.pop()
+        elif token.type == "list_item_open":
+            pending = "  " * (len(marks) - 1) + (marks[-1] if marks[-1] == "-" else f"{marks[-1]}.") + " "
+            marks[-1] = marks[-1] if marks[-1] == "-" else str(int(marks[-1]) + 1)
+        else:
+            for line in _content(token).splitlines():
+                yield pending + line
+                pending = " " * len(pending)
+            if token.type in ("paragraph_close", "fence", "code_block") and not marks:
+                yield ""
+
+
+def _content(token: Token) -> str:
+    if token.type == "inline":
+        return _inline(token)
+    if token.type in ("fence", "code_block"):
+        return token.content
+    if token.type == "html_block":
+        return html_text(token.content)
+    return ""
+
+
+def _inline(token: Token) -> str:
+    parts: list[str] = []
+    for child in token.children or ():
+        if child.type in ("text", "code_inline"):
+            parts.append(child.content)
+        elif child.type == "softbreak":
+            parts.append(" ")
+        elif child.type == "hardbreak" or (child.type == "html_inline" and child.content.startswith("<br")):
+            parts.append("\n")
+        elif child.type == "image":
+            parts.append(child.content)
+    return "".join(parts).strip()
+
+
+def _table(tokens: Sequence[Token]) -> str:
+    rows: list[list[str]] = []
+    for token in tokens:
+        if token.type == "tr_open":
+            rows.append([])
+        elif token.type == "inline":
+            rows[-1].append(_inline(token))
+    return table_text(rows, header=any(rows[0]) if rows else False)
+
+
+def _front_matter(text: str) -> tuple[Mapping[str, Any], str]:
+    found = _FRONT_MATTER.match(text)
+    if found is None:
+        return {}, text
+    try:
+        meta = yaml.safe_load(found.group(1))
+    except (yaml.YAMLError, ValueError):
+        return {}, text
+    return (meta, text[found.end() :]) if isinstance(meta, dict) else ({}, text)
+
+
+def _string(meta: Mapping[str, Any], key: str) -> str | None:
+    value = meta.get(key)
+    return str(value).strip() or None if value is not None else None
+
+
+def _unwrapped(text: str) -> str:
+    """Join lines that were wrapped at a width: long, and followed by a line that is no list item."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        line = line.rstrip()
+        before = lines[-1] if lines else ""
+        width = len(before.rsplit("\n", 1)[-1])
+        if line and 55 <= width <= 100 and before[-1] not in ".:!?。：" and not _LIST_LINE.match(line + " "):
+            lines[-1] = f"{before}\n{line.strip()}"
+        else:
+            lines.append(line)
+    return "\n".join(line.replace("\n", " ") for line in lines)
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
+    try:
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _unmarked_utf16(head: bytes) -> str:
+    sample = head[: 4096 & ~1]
+    even, odd = sample[0::2].count(0), sample[1::2].count(0)
+    if min(even, odd) * 10 < max(even, odd) and max(even, odd) * 4 > len(sample) // 2:
+        return "utf-16-le" if odd > even else "utf-16-be"
+    return "utf-8"
+
+
+def _looks_chinese(head: bytes) -> bool:
+    """Whether the bytes above ASCII are mostly common characters of GB2312; accented Latin letters never are."""
+    pairs = re.findall(rb"[\x80-\xff][\x40-\xff]", head)
+    common = [p for p in pairs if (0xB0 <= p[0] <= 0xD7 and p[1] >= 0xA1) or p[0] in (0xA1, 0xA3)]
+    return len(common) * 10 > len(pairs) * 7

@@ -120,9 +120,9 @@ class Store:
         if states:
             query = query.where(ConversationRow.state.in_(states))
         if customer_id is not None:
-            query = query.where(ConversationRow.customer_id == customer_id)
+            query = query.where(ConversationRow.customer_id == clean(customer_id))
         if channel is not None:
-            query = query.where(ConversationRow.channel == channel)
+            query = query.where(ConversationRow.channel == clean(channel))
         if before is not None:
             last = tuple_(literal(before.updated_at, UtcDateTime()), literal(before.id))
             query = query.where(tuple_(ConversationRow.updated_at, ConversationRow.id) < last)
@@ -163,8 +163,9 @@ class Store:
             return row.to_conversation()
 
     def hand_over(self, conversation_id: str) -> HandOver | None:
-        """The conversation's open hand-over."""
+        """The conversation's open hand-over. Raises NotFound."""
         with self._read() as session:
+            get_row(session, ConversationRow, conversation_id)
             row = open_hand_over(session, conversation_id)
             return row.to_hand_over() if row else None
 
@@ -202,8 +203,9 @@ class Store:
             return rated(session, get_row(session, MessageRow, message_id))
 
     def reply_to(self, message_id: str) -> Message | None:
-        """The assistant's reply to a customer's message, if there is one."""
+        """The assistant's reply to a message, if there is one. Raises NotFound."""
         with self._read() as session:
+            get_row(session, MessageRow, message_id)
             row = store_messages.reply_row(session, message_id)
             return rated(session, row) if row else None
 

@@ -103,7 +103,7 @@ def listing(session: Session, state: DocumentState | None, source: str | None) -
     if state is not None:
         query = query.where(DocumentRow.state == state)
     if source is not None:
-        query = query.where(DocumentRow.source == source)
+        query = query.where(DocumentRow.source == clean(source))
     return [_known(row) for row in session.scalars(query)]
 
 

@@ -182,7 +182,7 @@ def read_page(session: Session, chosen: LogFilter, after: Conversation | None, s
     row = ConversationRow
     query = select(row).order_by(row.created_at, row.id).limit(size)
     if chosen.source is not None:
-        same = row.source == chosen.source
+        same = row.source == clean(chosen.source)
         query = query.where(same | row.source.is_(None) if chosen.source == LIVE else same)
     if chosen.since is not None:
         query = query.where(row.created_at >= chosen.since)

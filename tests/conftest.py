@@ -51,3 +51,9 @@ def store(database_url: str) -> Iterator[Store]:
     opened = Store(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def chat(store: Store) -> str:
+    """The id of an open conversation."""
+    return store.create_conversation(channel="web").id

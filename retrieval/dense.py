@@ -39,6 +39,13 @@ class DenseIndex:
             scores, rows = self._cells.search(queries, k)
         return rows, scores
 
+    @property
+    def centroids(self) -> np.ndarray | None:
+        """(cells, d), None without cells."""
+        if self._cells is None:
+            return None
+        return np.asarray(self._cells.quantizer.reconstruct_n(0, self._cells.nlist), dtype=np.float32)
+
 
 def needs_cells(n: int) -> bool:
     """Whether n vectors are searched through inverted lists (see the rule above)."""
@@ -73,11 +80,6 @@ def load_cells(path: Path) -> faiss.IndexIVFFlat:
         raise TypeError(f"{str(path)!r} holds a {type(cells).__name__}, not inverted lists")
     _set_probes(cells)
     return cells
-
-
-def centroids_of(cells: faiss.IndexIVFFlat) -> np.ndarray:
-    """The (cells, d) centroids of inverted lists."""
-    return np.asarray(cells.quantizer.reconstruct_n(0, cells.nlist), dtype=np.float32)
 
 
 def _train(vectors: np.ndarray, cells: int) -> np.ndarray:

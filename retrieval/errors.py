@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -41,6 +42,14 @@ class IngestBusy(RetrievalError):
 
     def __init__(self, root: Path) -> None:
         super().__init__(f"another ingest is changing the index under {str(root)!r}: wait for it to end and try again")
+
+
+class UnknownDocument(RetrievalError):
+    """Documents to remove that the index does not have."""
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        shown = ", ".join(repr(identifier) for identifier in ids[:5]) + (", …" if len(ids) > 5 else "")
+        super().__init__(f"no document {shown} in the index: `assistant documents list` shows what there is")
 
 
 class NothingToIngest(RetrievalError):

@@ -66,11 +66,11 @@ class CatalogueEntry:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """A file that was read whole and without failure: the same bytes again need no reading."""
+    """A file that was read whole and without failure: while its `stamp` is the same it need not be read again."""
 
     source: str
     path: str
-    sha256: str
+    stamp: str
     documents: tuple[str, ...]
 
 
@@ -113,7 +113,6 @@ class Index:
         self.version: str = folder.name
         self.embedder = EmbedderId(**{**manifest["embedder"], "probe": tuple(manifest["embedder"]["probe"])})
         self.embedder_name = self.embedder.name
-        self.recipe: str = manifest["recipe"]
         self.passages = Passages(folder / "passages.jsonl")
         self.vectors: np.ndarray = np.load(folder / "vectors.npy", mmap_mode="r")  # (n_vectors, d) float32
         self.owner: np.ndarray = np.load(folder / "owner.npy")  # (n_vectors,) int32, passage number of each vector
@@ -148,6 +147,11 @@ class Index:
         """(n_vectors, 2) uint64: hashes of the embedded texts."""
         keys: np.ndarray = np.load(self.folder / "keys.npy")
         return keys
+
+    @property
+    def centroids(self) -> np.ndarray | None:
+        """The cells' centroids (cells, d), None for an index small enough to be searched exactly."""
+        return self._dense.centroids
 
     def number(self, passage_id: str) -> int | None:
         """The number of a passage, None if there is no such passage."""

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from retrieval.decoding import detect_encoding
 from retrieval.documents import Document, Section
-from retrieval.parse_text import add_markdown, detect_encoding, looks_like_markdown
 from retrieval.parsing import Alive, ParseLimits, SectionBuilder, Unreadable, check_characters, clean
 
 _TEXT_KEYS = ("text", "content", "body")
@@ -25,6 +25,7 @@ _COLUMNS = frozenset(("id", "question", "answer", "answers", "title", "url", "en
 _LONGEST_ID = 400
 _HOPELESS = 100  # bad rows before the first good one: not this kind of file at all
 _ODD_IN_ID = re.compile(r"[\x00-\x1f\x7f]")
+_HEADING_LINE = re.compile(r"^#{1,6}\s+\S", re.MULTILINE)  # a row's text may be Markdown
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*):")
 _LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 
@@ -173,8 +174,10 @@ def _document(file: FaqFile, line: int, row: Mapping[str, Any], limits: ParseLim
 
 
 def _sections(text: str, title: str, limits: ParseLimits) -> tuple[Section, ...]:
-    if not looks_like_markdown(text):
+    if not _HEADING_LINE.search(text):
         return (Section(text),)
+    from retrieval.parse_text import add_markdown  # slow to import, and most rows are plain
+
     builder = SectionBuilder(limits)
     add_markdown(text, builder)
     return builder.sections(title)

@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bs4.dammit import UnicodeDammit
 from lxml import etree
 from lxml.html import HTMLParser, document_fromstring
 
+from retrieval.decoding import read_text
 from retrieval.parsing import (
     Alive,
     Parsed,
     ParseLimits,
     SectionBuilder,
     Unreadable,
-    clean,
     table_text,
     title_from,
 )
@@ -38,16 +37,13 @@ _BLOCKS = frozenset(
     "p div section article main ul ol dl dd blockquote figure figcaption address details fieldset hr center "
     "header aside body".split()
 )
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_:-]{2,40})""", re.IGNORECASE)
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
 def parse_html(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
     """An HTML page; only its <main> or single <article> where there is one."""
-    data = path.read_bytes()
-    if b"\x00" in data[:1024] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Unreadable("is not HTML: it holds binary data")
-    text = UnicodeDammit(data, ["utf-8"], is_html=True).unicode_markup
-    root = _tree(clean(text or ""))
+    root = _tree(read_text(path, _declared_encoding(path)))
     alive()
     if root is None:
         raise Unreadable("holds no text")
@@ -70,6 +66,12 @@ def html_text(fragment: str) -> str:
     _add(root, builder)
     parts = [part for s in builder.sections("") for part in (*s.heading_path[-1:], s.text)]
     return "\n".join(parts)
+
+
+def _declared_encoding(path: Path) -> str | None:
+    with path.open("rb") as stream:
+        found = _CHARSET.search(stream.read(4096))
+    return found.group(1).decode("ascii") if found else None
 
 
 def _tree(text: str) -> Any:

@@ -19,24 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from retrieval.documents import Document
-from retrieval.parse_docx import parse_docx
 from retrieval.parse_faq import BadRow, FaqFile, read_rows
-from retrieval.parse_html import parse_html
-from retrieval.parse_pdf import parse_pdf
-from retrieval.parse_text import parse_md, parse_txt
 from retrieval.parsing import Alive, Parsed, ParseLimits, Unreadable
 
 Send = Callable[[dict[str, Any]], None]
+Parser = Callable[[Path, ParseLimits, Alive], Parsed]
 
-_PARSERS: dict[str, Callable[[Path, ParseLimits, Alive], Parsed]] = {
-    ".md": parse_md,
-    ".markdown": parse_md,
-    ".txt": parse_txt,
-    ".html": parse_html,
-    ".htm": parse_html,
-    ".pdf": parse_pdf,
-    ".docx": parse_docx,
-}
 _FAQ = (".csv", ".jsonl", ".csv.gz", ".jsonl.gz")
 _PR_SET_PDEATHSIG = 1
 
@@ -86,12 +74,31 @@ def _read(request: dict[str, str], limits: ParseLimits, send: Send) -> None:
         return
     if path.stat().st_size > limits.file_bytes:
         raise Unreadable(f"is larger than {limits.file_bytes >> 20:,} MiB")
-    parsed = _PARSERS[path.suffix.lower()](path, limits, alive)
+    parsed = _parser(path.suffix.lower())(path, limits, alive)
     if not parsed.sections:
         raise Unreadable("holds no text")
     for problem in parsed.problems:
         send({"problem": problem})
     send({"document": asdict(_document(parsed, name, source))})
+
+
+def _parser(suffix: str) -> Parser:
+    """Imported when first needed: together they take a second, and most folders need one."""
+    if suffix == ".pdf":
+        from retrieval.parse_pdf import parse_pdf
+
+        return parse_pdf
+    if suffix == ".docx":
+        from retrieval.parse_docx import parse_docx
+
+        return parse_docx
+    if suffix in (".html", ".htm"):
+        from retrieval.parse_html import parse_html
+
+        return parse_html
+    from retrieval.parse_text import parse_md, parse_txt
+
+    return parse_txt if suffix == ".txt" else parse_md
 
 
 def _document(parsed: Parsed, name: str, source: str) -> Document:

@@ -1,11 +1,10 @@
-"""Plain text and Markdown, in whatever encoding they come.
+"""Plain text and Markdown.
 
 Knows nothing of other formats.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,56 +14,21 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from retrieval.decoding import read_text
 from retrieval.parse_html import html_text
 from retrieval.parsing import (
     Alive,
     Parsed,
     ParseLimits,
     SectionBuilder,
-    Unreadable,
     check_characters,
-    clean,
     table_text,
     title_from,
 )
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_CHUNK = 1 << 20
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-_HEADING_LINE = re.compile(r"^#{1,6}\s+\S", re.MULTILINE)
 _UNDERLINED = re.compile(r"^(\S[^\n]{0,100})\n(?:={3,}|-{3,})[ \t]*$", re.MULTILINE)
 _LIST_LINE = re.compile(r"\s*(?:[-*•·>|]|\d{1,3}[.)]|[A-Za-z][.)])\s")
-
-
-def detect_encoding(path: Path) -> str:
-    """The name of a codec that reads the whole file: Unicode by its mark or validity, GB18030, else Windows-1252."""
-    with path.open("rb") as stream:
-        head = stream.read(_CHUNK)
-    for mark, name in _BOMS:
-        if head.startswith(mark):
-            return name
-    if b"\x00" in head[:4096]:
-        return _unmarked_utf16(head)
-    if _decodes(path, "utf-8"):
-        return "utf-8"
-    if _looks_chinese(head) and _decodes(path, "gb18030"):
-        return "gb18030"
-    return "cp1252" if _decodes(path, "cp1252") else "latin-1"
-
-
-def read_text(path: Path) -> str:
-    """A text file decoded and cleaned. Raises Unreadable for binary data."""
-    text = path.read_bytes().decode(detect_encoding(path), errors="replace")
-    odd = sum(text.count(c) for c in map(chr, (*range(9), *range(14, 32), 0x7F, 0xFFFD)))
-    if odd > 8 + len(text) // 50:
-        raise Unreadable("is not text: it holds binary data")
-    return clean(text)
 
 
 def parse_txt(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
@@ -88,7 +52,7 @@ def parse_md(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
     check_characters(len(text), limits)
     meta, body = _front_matter(text)
     builder = SectionBuilder(limits)
-    first_heading = _add_markdown(body, builder)
+    first_heading = add_markdown(body, builder)
     title = _string(meta, "title") or first_heading or title_from(path)
     tags = meta.get("tags") or ()
     return Parsed(
@@ -101,17 +65,7 @@ def parse_md(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
     )
 
 
-def looks_like_markdown(text: str) -> bool:
-    """Whether a text has Markdown headings."""
-    return bool(_HEADING_LINE.search(text))
-
-
-def add_markdown(text: str, builder: SectionBuilder) -> None:
-    """Add the sections of a Markdown text."""
-    _add_markdown(text, builder)
-
-
-def _add_markdown(text: str, builder: SectionBuilder) -> str | None:
+def add_markdown(text: str, builder: SectionBuilder) -> str | None:
     """Add all blocks; gives the first heading of level 1 or 2, which may serve as title."""
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
     first: str | None = None
@@ -224,30 +178,3 @@ def _unwrapped(text: str) -> str:
         else:
             lines.append(line)
     return "\n".join(line.replace("\n", " ") for line in lines)
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _unmarked_utf16(head: bytes) -> str:
-    sample = head[: 4096 & ~1]
-    even, odd = sample[0::2].count(0), sample[1::2].count(0)
-    if min(even, odd) * 10 < max(even, odd) and max(even, odd) * 4 > len(sample) // 2:
-        return "utf-16-le" if odd > even else "utf-16-be"
-    return "utf-8"
-
-
-def _looks_chinese(head: bytes) -> bool:
-    """Whether the bytes above ASCII are mostly common characters of GB2312; accented Latin letters never are."""
-    pairs = re.findall(rb"[\x80-\xff][\x40-\xff]", head)
-    common = [p for p in pairs if (0xB0 <= p[0] <= 0xD7 and p[1] >= 0xA1) or p[0] in (0xA1, 0xA3)]
-    return len(common) * 10 > len(pairs) * 7

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from retrieval.documents import Section
 
+RECIPE = "read-1"  # raise with every change of what is read from a file: files are then read again
 Alive = Callable[[], None]  # a parser calls it as it gets on, so that slow and stuck are told apart
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")

@@ -39,7 +39,7 @@ from retrieval.lexical import LexicalIndex
 from retrieval.views import lexical_text
 
 FORMAT = 1
-_KEEP = 2  # versions, the current one included
+KEEP = 2  # versions, the current one included
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,6 @@ class Content:
     """What a version holds. `passages` (JSON lines) and `vectors` (chunks of rows) are consumed once, in order."""
 
     embedder: EmbedderId
-    recipe: str
     documents: Sequence[CatalogueEntry]
     files: Sequence[FileRecord]
     passages: Iterable[bytes]
@@ -72,9 +71,12 @@ def changing(root: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def publish(root: Path, content: Content) -> str:
-    """Write, fsync and switch to a new version; returns its name. Call within `changing(root)`."""
-    clean(root)
+def publish(root: Path, content: Content, keep: int = KEEP) -> str:
+    """Write, fsync and switch to a new version; returns its name. Call within `changing(root)`.
+
+    Of the versions that no process has open, the newest `keep` stay.
+    """
+    clean(root, KEEP)
     version = _next_version(root)
     folder = root / VERSIONS / version
     folder.mkdir(parents=True)
@@ -84,7 +86,6 @@ def publish(root: Path, content: Content) -> str:
         "version": version,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "embedder": asdict(content.embedder),
-        "recipe": content.recipe,
         "counts": {
             "documents": len(content.documents),
             "passages": sum(d.passages for d in content.documents),
@@ -100,15 +101,15 @@ def publish(root: Path, content: Content) -> str:
     _sync_tree(folder)
     _sync(folder.parent)
     _point_to(root, version, file_sha256(folder / MANIFEST))
-    clean(root)
+    clean(root, keep)
     return version
 
 
-def clean(root: Path) -> None:
-    """Remove versions that are neither the newest two published nor open in any process, and unfinished ones."""
+def clean(root: Path, keep: int) -> None:
+    """Remove versions that are neither among the newest `keep` nor open in any process, and unfinished ones."""
     current = current_version(root)
     versions = sorted(p for p in (root / VERSIONS).glob("*") if p.is_dir())
-    kept = [p for p in versions if current is not None and p.name <= current][-_KEEP:]
+    kept = [p for p in versions if current is not None and p.name <= current][-keep:]
     for folder in versions:
         if folder not in kept and not _in_use(folder):
             shutil.rmtree(folder)

@@ -1,0 +1,152 @@
+"""Puts the next version of an index together: passages kept from the old one, then new ones, each with its vectors.
+
+A text is encoded only if neither the old version nor the staging folder has its vector, and at most a few
+thousand vectors are in memory at a time. Knows nothing of files or of how a version is written.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from retrieval.documents import Passage
+from retrieval.index import CatalogueEntry, EmbedderId, FileRecord, Index, Passages
+from retrieval.publish import Content
+from retrieval.staging import StagedVectors, find_rows, same_model, text_keys
+from retrieval.views import views
+
+if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
+    from retrieval.embed import Embedder
+
+_BATCH = 4096  # texts encoded between two durable steps
+_GATHER = 8192  # vectors in memory while a version is written
+
+
+class Assembly:
+    """The passages of the next version, numbered from 0: those of `kept` documents of `old`, then `new` ones."""
+
+    def __init__(self, old: Index | None, kept: Sequence[CatalogueEntry], new: Path, added: Sequence[CatalogueEntry]):
+        self._old = old
+        self._numbers = _passage_numbers(kept)
+        self._new = Passages(new)
+        self.documents = (*kept, *added)
+
+    def __len__(self) -> int:
+        return len(self._numbers) + len(self._new)
+
+    def line(self, number: int) -> bytes:
+        """The JSON line of a passage."""
+        if number >= len(self._numbers):
+            return self._new.line(number - len(self._numbers))
+        assert self._old is not None
+        return self._old.passages.line(int(self._numbers[number]))
+
+    def lines(self) -> Iterator[bytes]:
+        """The JSON lines of all passages, in order."""
+        return (self.line(number) for number in range(len(self)))
+
+    def views(self, number: int) -> tuple[str, ...]:
+        """The texts of a passage that get a vector each."""
+        return views(Passage.from_dict(json.loads(self.line(number))))
+
+    def content(
+        self,
+        embedder: Embedder,
+        model: EmbedderId,
+        staging: Path,
+        files: Sequence[FileRecord],
+        progress: Callable[[int, int], None],
+    ) -> Content:
+        """Encode what has no vector yet; `progress` gets texts done and texts to do."""
+        owner, ordinal, keys = self._texts()
+        usable = self._old if self._old is not None and same_model(self._old.embedder, model) else None
+        rows = np.full(len(keys), -1, np.int64) if usable is None else find_rows(usable.keys, keys)
+        staged = StagedVectors(staging, model)
+        missing = np.flatnonzero((rows < 0) & (find_rows(staged.keys, keys) < 0))
+        _, first = np.unique(keys[missing], axis=0, return_index=True)
+        self._encode(missing[np.sort(first)], owner, ordinal, staged, embedder, progress)
+        staged_rows = find_rows(staged.keys, keys)
+        old_vectors = np.empty((0, model.dimension), np.float32) if usable is None else usable.vectors
+        return Content(
+            embedder=model,
+            documents=self.documents,
+            files=files,
+            passages=self.lines(),
+            vectors=_gathered(rows, old_vectors, staged_rows, staged.vectors()),
+            owner=owner,
+            keys=keys,
+            centroids=None if usable is None else usable.centroids,
+        )
+
+    def _texts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each text: its passage (int32), which of the passage's texts it is (int32), its key (2 uint64)."""
+        owner, ordinal = array("i"), array("i")
+        keys: list[np.ndarray] = [np.empty((0, 2), np.uint64)]
+        for number in range(len(self)):
+            texts = self.views(number)
+            owner.extend([number] * len(texts))
+            ordinal.extend(range(len(texts)))
+            keys.append(text_keys(texts))
+        return np.array(owner, np.int32), np.array(ordinal, np.int32), np.concatenate(keys)
+
+    def _encode(
+        self,
+        missing: np.ndarray,
+        owner: np.ndarray,
+        ordinal: np.ndarray,
+        staged: StagedVectors,
+        embedder: Embedder,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        for start in range(0, len(missing), _BATCH):
+            batch = missing[start : start + _BATCH]
+            texts = [self.views(int(owner[i]))[int(ordinal[i])] for i in batch]
+            vectors = embedder.encode(texts, progress=partial(_told_from, start, len(missing), progress))
+            staged.append(texts, vectors)
+        progress(len(missing), len(missing))
+
+
+def without(old: Index, dropped: frozenset[str]) -> Content:
+    """The content of `old` less some documents, by id: nothing is encoded."""
+    kept = [entry for entry in old.documents.values() if entry.id not in dropped]
+    numbers = _passage_numbers(kept)
+    renumbered = np.full(len(old.passages), -1, np.int32)
+    renumbered[numbers] = np.arange(len(numbers), dtype=np.int32)
+    rows = np.flatnonzero(renumbered[old.owner] >= 0)
+    return Content(
+        embedder=old.embedder,
+        documents=kept,
+        files=[record for record in old.files if dropped.isdisjoint(record.documents)],
+        passages=(old.passages.line(int(number)) for number in numbers),
+        vectors=(old.vectors[rows[at : at + _GATHER]] for at in range(0, len(rows), _GATHER)),
+        owner=renumbered[old.owner[rows]],
+        keys=old.keys[rows],
+        centroids=old.centroids,
+    )
+
+
+def _told_from(start: int, total: int, progress: Callable[[int, int], None], done: int) -> None:
+    progress(start + done, total)
+
+
+def _passage_numbers(entries: Sequence[CatalogueEntry]) -> np.ndarray:
+    ranges = [np.arange(e.first, e.first + e.passages, dtype=np.int64) for e in entries]
+    return np.concatenate([np.empty(0, np.int64), *ranges])
+
+
+def _gathered(
+    old_rows: np.ndarray, old: np.ndarray, staged_rows: np.ndarray, staged: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Chunks of vectors, each row from the old version if it has it, else from the staged ones."""
+    for start in range(0, len(old_rows), _GATHER):
+        a, b = old_rows[start : start + _GATHER], staged_rows[start : start + _GATHER]
+        chunk = np.empty((len(a), staged.shape[1]), np.float32)
+        chunk[a >= 0] = old[a[a >= 0]]
+        chunk[a < 0] = staged[b[a < 0]]
+        yield chunk

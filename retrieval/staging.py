@@ -1,0 +1,97 @@
+"""Vectors kept on disk by the hash of the text they were made from, so that no text is encoded twice.
+
+A killed ingest finds here what it had encoded. Knows nothing of documents or of how vectors are made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.index import EmbedderId
+
+_SAME_MODEL = 0.9995  # cosine of two probes; precisions of one model differ by far less
+
+
+def text_keys(texts: Iterable[str]) -> np.ndarray:
+    """(n, 2) uint64: 128 bits of BLAKE2b of each text."""
+    digests = b"".join(hashlib.blake2b(text.encode(), digest_size=16).digest() for text in texts)
+    return np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
+
+
+def same_model(one: EmbedderId, other: EmbedderId) -> bool:
+    """Whether vectors of both can be compared: judged by what the models do, not by their names."""
+    return one.dimension == other.dimension and float(np.dot(one.probe, other.probe)) > _SAME_MODEL
+
+
+def find_rows(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """For each of `wanted` (m, 2) its row in `keys` (n, 2), or -1; int64 (m,)."""
+    if len(keys) == 0 or len(wanted) == 0:
+        return np.full(len(wanted), -1, dtype=np.int64)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    first = keys[order, 0]
+    at = np.minimum(np.searchsorted(first, wanted[:, 0]), len(order) - 1)
+    # Two texts that share 64 bits but not 128 are not worth a loop: the second is only encoded again.
+    found = (first[at] == wanted[:, 0]) & (keys[order[at], 1] == wanted[:, 1])
+    return np.where(found, order[at], -1)
+
+
+class StagedVectors:
+    """Vectors of one model appended to a folder, row by row with their keys; survives a kill at any moment."""
+
+    def __init__(self, folder: Path, embedder: EmbedderId) -> None:
+        self._folder = folder
+        self._dimension = embedder.dimension
+        self._vectors, self._keys = folder / "vectors.f32", folder / "keys.u64"
+        if not self._is_of(embedder):
+            discard(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "embedder.json").write_text(json.dumps(asdict(embedder)), encoding="utf-8")
+        rows = min(_size(self._vectors) // (4 * self._dimension), _size(self._keys) // 16)
+        for path, width in ((self._vectors, 4 * self._dimension), (self._keys, 16)):
+            path.touch()
+            os.truncate(path, rows * width)
+
+    @property
+    def keys(self) -> np.ndarray:
+        """(n, 2) uint64 keys of the rows so far."""
+        return np.fromfile(self._keys, dtype=np.uint64).reshape(-1, 2)
+
+    def vectors(self) -> np.ndarray:
+        """(n, d) float32, mapped from disk."""
+        rows = _size(self._vectors) // (4 * self._dimension)
+        if rows == 0:
+            return np.empty((0, self._dimension), np.float32)
+        return np.memmap(self._vectors, dtype=np.float32, mode="r", shape=(rows, self._dimension))
+
+    def append(self, texts: Sequence[str], vectors: np.ndarray) -> None:
+        """Add rows (len(texts), d), durable on return; vectors first, so that every key has its vector."""
+        for path, rows in ((self._vectors, vectors.astype(np.float32, copy=False)), (self._keys, text_keys(texts))):
+            with path.open("ab") as out:
+                out.write(np.ascontiguousarray(rows).data)
+                out.flush()
+                os.fsync(out.fileno())
+
+    def _is_of(self, embedder: EmbedderId) -> bool:
+        try:
+            about = json.loads((self._folder / "embedder.json").read_text(encoding="utf-8"))
+            return same_model(EmbedderId(**{**about, "probe": tuple(about["probe"])}), embedder)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return False
+
+
+def discard(folder: Path) -> None:
+    """Remove a staging folder if there is one."""
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,113 @@
+// The web chat, run by its gr.HTML component with (element, trigger, props, server, upload, watch).
+// Everything a person, a document or a model wrote becomes text nodes and listed elements, never HTML.
+
+const STORE = "assistant.conversation";
+const LANGUAGE = "assistant.language";
+const SILENCE_MS = 12000; // the server gives a sign of life twice a second while it works
+const NEWS_MS = 4000;
+const LONGEST = props.longest;
+const quiet = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+const state = {
+  language: chosenLanguage(),
+  known: load(STORE), // {conversation, token}
+  conversation: "assistant", // who answers: assistant, waiting, person, closed
+  questions: [],
+  turn: null, // the reply under way: {id, text, row, answer, timer, beat}
+  last: null, // id of the last message shown
+};
+
+// ---- small helpers -------------------------------------------------------------------------------------------
+
+function load(key) {
+  try {
+    return JSON.parse(window.localStorage.getItem(key));
+  } catch {
+    return null; // storage is switched off: the chat works, only nothing is remembered
+  }
+}
+
+function save(key, value) {
+  try {
+    if (value === null) window.localStorage.removeItem(key);
+    else window.localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    return;
+  }
+}
+
+function chosenLanguage() {
+  const languages = [load(LANGUAGE), ...navigator.languages].map((code) => String(code).slice(0, 2).toLowerCase());
+  return languages.find((code) => Object.hasOwn(props.words, code)) ?? "en";
+}
+
+function say(name, values = {}) {
+  const filled = { company: props.company, ...values };
+  return props.words[state.language][name].replace(/\{(\w+)\}/g, (_, key) => filled[key] ?? "");
+}
+
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value != null) node.setAttribute(name, value);
+  }
+  node.append(...children.filter((child) => child != null));
+  return node;
+}
+
+const ICONS = {
+  send: "M12 19V5M5 12l7-7 7 7",
+  plus: "M12 5v14M5 12h14",
+  close: "M6 6l12 12M18 6L6 18",
+  down: "M12 5v14M5 12l7 7 7-7",
+  person: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20a7.5 7.5 0 0 1 15 0",
+  up: "M7 10v10H4V10zM7 10l4-7c1.7 0 2.6 1.3 2.3 2.9L12.700 9H18a2 2 0 0 1 2 2.400l-1.300 7A2 2 0 0 1 16.700 20H7",
+  document: "M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5",
+  again: "M4 12a8 8 0 1 1 2.300 5.700M4 12V6M4 12h6",
+};
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }))
+    svg.setAttribute(key, value);
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function call(name, data = {}) {
+  const answer = await server[name]({ ...state.known, ...data });
+  if (answer == null) throw { code: "connection" };
+  if (answer.problem) throw answer.problem;
+  return answer;
+}
+
+function explain(problem) {
+  switch (problem?.code) {
+    case "rate_limited":
+      return say("problem_rate", { number: problem.retry_after ?? 10 });
+    case "overloaded":
+      return say("problem_busy");
+    case "unavailable":
+      return say("problem_unavailable");
+    case "unauthorized":
+    case "not_found":
+      return say("problem_gone");
+    case "conflict":
+      return say("problem_closed");
+    case "too_large":
+      return say("problem_too_long", { number: LONGEST });
+    case "internal":
+      return say("problem_incident", { incident: problem.incident });
+    default:
+      return say("problem_connection");
+  }
+}

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     )
     engine_slots: int = Field(8, ge=1, le=256, description="Replies generated at the same time.")
     engine_queue: int = Field(64, ge=0, description="Replies that may wait for a slot; past it: 503 with Retry-After.")
+    engine_seconds: float = Field(
+        120.0, gt=0, description="Longest time a reply may take once it has a slot, and longest time it may wait for one."
+    )
     context_tokens: int = Field(2048, ge=512, description="Tokens of prompt and reply together for one customer turn.")
     threads: int = Field(0, ge=0, description="CPU threads of engine and embedder; 0 means all cores.")
     max_reply_tokens: int = Field(200, ge=16, le=4096, description="Longest generated reply.")
@@ -75,6 +78,9 @@ class Settings(BaseSettings):
     clarify_evidence: float = Field(
         0.3, ge=0, le=1, description="Between this and answer_evidence ask back; below it say so and offer a person."
     )
+    person_reply_hours: int = Field(
+        24, ge=1, description="Within how many hours a person usually answers; customers are told when they ask for one."
+    )
     history_tokens: int = Field(512, ge=0, description="Tokens of earlier turns shown to the model.")
 
     api_keys: list[str] = Field(
@@ -83,12 +89,21 @@ class Settings(BaseSettings):
         description="Bearer keys for /v1 (OpenAI-compatible) and /metrics; required unless served on loopback.",
     )
     cors_origins: list[str] = Field([], description="Origins allowed to call the API from a browser.")
+    allowed_hosts: list[str] = Field(
+        [],
+        description="Host names this server answers to besides localhost; empty: any name, but only localhost on a loopback address.",
+    )
+    trusted_proxies: list[str] = Field(
+        [], description="Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."
+    )
     max_message_chars: int = Field(4000, ge=1, description="Longest customer message.")
     max_body_bytes: int = Field(262_144, ge=1024, description="Largest HTTP request body.")
-    messages_per_minute: int = Field(
-        30, ge=1, description="Customer messages per conversation and per address, a minute."
+    messages_per_minute: int = Field(30, ge=1, description="Customer messages per conversation, a minute.")
+    address_messages_per_minute: int = Field(
+        300, ge=1, description="Customer messages per client address, a minute; an office shares one address."
     )
-    conversations_per_minute: int = Field(30, ge=1, description="New conversations per address, a minute.")
+    conversations_per_minute: int = Field(120, ge=1, description="New conversations per client address, a minute.")
+    requests_per_minute: int = Field(1200, ge=1, description="API requests of any kind per client address, a minute.")
 
     @classmethod
     def settings_customise_sources(

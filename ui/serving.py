@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
 
 import uvicorn
@@ -11,17 +10,8 @@ import uvicorn
 from assistant.errors import InvalidInput
 from assistant.settings import Settings
 from assistant.wiring import build_assistant
+from ui.identity import is_loopback
 from ui.server import create_app
-
-
-def is_loopback(host: str) -> bool:
-    """Is this address reachable from this machine only?"""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def run(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
@@ -44,8 +34,10 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str],
         log_level="warning",
         access_log=False,  # paths carry conversation ids
         timeout_graceful_shutdown=5,
-        limit_concurrency=2000,
+        limit_concurrency=2000,  # a last resort; the application's own limits answer with 429 and 503 long before
         server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),  # otherwise anybody could choose the address rates count on
+        forwarded_allow_ips=settings.trusted_proxies,
     )
     server = uvicorn.Server(config)
     try:

@@ -207,6 +207,15 @@ class ImportCounts:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What the store erased of a customer."""
+
+    customer_id: str
+    conversations: int
+    messages: int
+
+
 # What a turn yields, in this order: Accepted, Delta*, Completed, WaitingForPerson?
 # or Accepted, WaitingForPerson when a person holds the conversation.
 

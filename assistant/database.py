@@ -40,6 +40,8 @@ POSTGRES_REMEDIES = {
     "fsync": "ALTER SYSTEM SET fsync = on, then restart PostgreSQL",
 }
 
+NOT_ALLOWED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
+
 
 def parse_url(url: str) -> URL:
     """The URL with its driver; raises InvalidInput (never quoting a password) for anything unsupported."""
@@ -162,6 +164,24 @@ def _show(connection: psycopg.Connection[Any], name: str) -> str:
     return str(row[0]) if row else ""
 
 
+def empty_sqlite_log(engine: Engine) -> None:
+    """Move SQLite's write-ahead log into the file and truncate it, so that it keeps nothing erased.
+
+    Raises Overloaded when readers are in the way for longer than BUSY_SECONDS.
+    """
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        blocked, _, _ = cursor.fetchone() or (1, 0, 0)
+    finally:
+        connection.close()
+    if blocked:
+        raise Overloaded(
+            f"{place(engine.url)} was being read for {BUSY_SECONDS} s; what was erased is still in its log"
+        )
+
+
 @contextmanager
 def clear_errors(url: URL) -> Iterator[None]:
     """Turn failures of the database itself into Unavailable or Overloaded that name the place."""
@@ -172,8 +192,8 @@ def clear_errors(url: URL) -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         raise _explained(error, url) from error
     except DatabaseError as error:
-        if isinstance(error.orig, sqlite3.DatabaseError) and type(error.orig) is sqlite3.DatabaseError:
-            raise _explained(error, url) from error  # a damaged file
+        if type(error.orig) is sqlite3.DatabaseError or isinstance(error.orig, NOT_ALLOWED):
+            raise _explained(error, url) from error  # a damaged file, or a role that may not write
         raise
 
 
@@ -185,5 +205,7 @@ def _explained(error: StatementError, url: URL) -> Unavailable | Overloaded:
         return Unavailable(f"{place(url)}: {original}; check free space, the owner, and that it is a database")
     if isinstance(original, psycopg.errors.LockNotAvailable):
         return Overloaded(f"{place(url)}: another transaction held a lock for {BUSY_SECONDS} s")
-    first_line = str(original).strip().splitlines()[:1]
-    return Unavailable(f"cannot reach {place(url)}: {' '.join(first_line)}; check that it runs and the URL")
+    reason = " ".join(str(original).strip().splitlines()[:1])
+    if isinstance(original, NOT_ALLOWED):
+        return Unavailable(f"{place(url)}: {reason}; give Assistant's role its own database, on a primary server")
+    return Unavailable(f"cannot reach {place(url)}: {reason}; check that it runs and the URL")

@@ -6,37 +6,54 @@ Every write is one transaction, durable before its method returns. Knows nothing
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import literal, select, text, tuple_
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from assistant import migrations, store_documents, store_hand_overs, store_logs, store_messages
 from assistant.conversation import (
     Conversation,
     DocumentState,
+    Forgotten,
     HandOver,
     ImportCounts,
     ImportedConversation,
     Message,
     Reply,
-    State,
     Transcript,
 )
-from assistant.database import BUSY_SECONDS, POOL_SIZE, WRITE, clear_errors, open_engine, parse_url, place
+from assistant.database import (
+    BUSY_SECONDS,
+    POOL_SIZE,
+    WRITE,
+    clear_errors,
+    empty_sqlite_log,
+    open_engine,
+    parse_url,
+    place,
+)
 from assistant.errors import InvalidInput, Overloaded
 from assistant.storable import clean, clean_or_none, identifier, identifier_or_none
 from assistant.store_documents import CatalogueChanges, KnownDocument
 from assistant.store_logs import LogFilter
-from assistant.store_rows import append_message, get_row, lock_conversation, open_hand_over, rated
-from assistant.tables import ConversationRow, MessageRow, TraceRow, UtcDateTime
+from assistant.store_rows import (
+    ConversationFilter,
+    append_message,
+    get_row,
+    latest_conversations,
+    lock_conversation,
+    open_hand_over,
+    rated,
+)
+from assistant.tables import ConversationRow, MessageRow, TraceRow
 
 if TYPE_CHECKING:
     from retrieval.index import CatalogueEntry  # importing it takes as long as all of the store
 
-IMPORT_BATCH = 500  # conversations per transaction of an import
+IMPORT_BATCH = 200  # conversations per transaction of an import; live chats wait for one transaction at most
 READ_BATCH = 200  # conversations held in memory by an iteration
 
 
@@ -107,28 +124,11 @@ class Store:
             return get_row(session, ConversationRow, conversation_id).token_hash
 
     def find_conversations(
-        self,
-        *,
-        states: Collection[State] = (),
-        customer_id: str | None = None,
-        channel: str | None = None,
-        before: Conversation | None = None,
-        limit: int = 50,
+        self, chosen: ConversationFilter | None = None, *, before: Conversation | None = None, limit: int = 50
     ) -> list[Conversation]:
         """The most recently changed first; `before` is the last one of the page before."""
-        query = select(ConversationRow)
-        if states:
-            query = query.where(ConversationRow.state.in_(states))
-        if customer_id is not None:
-            query = query.where(ConversationRow.customer_id == clean(customer_id))
-        if channel is not None:
-            query = query.where(ConversationRow.channel == clean(channel))
-        if before is not None:
-            last = tuple_(literal(before.updated_at, UtcDateTime()), literal(before.id))
-            query = query.where(tuple_(ConversationRow.updated_at, ConversationRow.id) < last)
-        query = query.order_by(ConversationRow.updated_at.desc(), ConversationRow.id.desc()).limit(limit)
         with self._read() as session:
-            return [row.to_conversation() for row in session.scalars(query)]
+            return latest_conversations(session, chosen or ConversationFilter(), before, limit)
 
     def set_satisfaction(self, conversation_id: str, score: int, comment: str | None = None) -> Conversation:
         """How the customer liked the conversation, 1 to 5; a later score replaces it. Raises InvalidInput."""
@@ -272,6 +272,15 @@ class Store:
     def export_conversations(self, chosen: LogFilter | None = None) -> Iterator[ImportedConversation]:
         """Conversations as another store can import them, with ratings and time stamps."""
         return map(store_logs.as_imported, self.iter_conversations(chosen))
+
+    def forget_customer(self, customer_id: str) -> Forgotten:
+        """Erase a customer's conversations; SQLite's files keep no byte of them, PostgreSQL's until its next vacuum."""
+        with self._write() as session:
+            forgotten = store_logs.erase(session, identifier("customer_id", customer_id))
+        if self._engine.dialect.name == "sqlite":
+            with self._turn(), clear_errors(self._url):
+                empty_sqlite_log(self._engine)
+        return forgotten
 
     # Sessions
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from assistant.conversation import (
     Conversation,
+    Forgotten,
     ImportCounts,
     ImportedConversation,
     ImportedMessage,
@@ -207,6 +208,17 @@ def _messages(session: Session, conversation_ids: Sequence[str]) -> dict[str, li
     for message, rating in session.execute(query):
         found[message.conversation_id].append(message.to_message(rating))
     return found
+
+
+def erase(session: Session, customer_id: str) -> Forgotten:
+    """Delete a customer's conversations; their messages, traces, ratings and hand-overs go with them."""
+    theirs = select(ConversationRow.id).where(ConversationRow.customer_id == customer_id)
+    counted = select(func.count()).select_from(MessageRow).where(MessageRow.conversation_id.in_(theirs))
+    messages = session.scalar(counted) or 0
+    deleted = session.scalars(
+        delete(ConversationRow).where(ConversationRow.customer_id == customer_id).returning(ConversationRow.id)
+    )
+    return Forgotten(customer_id, len(deleted.all()), messages)
 
 
 def as_imported(transcript: Transcript) -> ImportedConversation:

@@ -1,16 +1,28 @@
-"""Finds, locks and appends single rows within a session that `store.py` opened; knows of no workflow."""
+"""Finds, locks, lists and appends rows within a session that `store.py` opened; knows of no workflow."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from assistant.conversation import Message
+from assistant.conversation import Conversation, Message, State
 from assistant.errors import NotFound
 from assistant.storable import clean
-from assistant.tables import Base, ConversationRow, HandOverRow, MessageRow, RatingRow, TraceRow, now
+from assistant.tables import Base, ConversationRow, HandOverRow, MessageRow, RatingRow, TraceRow, UtcDateTime, now
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFilter:
+    """Which conversations to list: those in one of `states`, of one customer, of one channel; by default all."""
+
+    states: Collection[State] = ()
+    customer_id: str | None = None
+    channel: str | None = None
+
 
 AnyRow = TypeVar("AnyRow", bound=Base)
 
@@ -35,6 +47,24 @@ def lock_conversation(session: Session, conversation_id: str) -> ConversationRow
     if row is None:
         raise NotFound(f"there is no conversation {conversation_id!r}")
     return row
+
+
+def latest_conversations(
+    session: Session, chosen: ConversationFilter, before: Conversation | None, limit: int
+) -> list[Conversation]:
+    """The most recently changed first, from the one after `before` on."""
+    row = ConversationRow
+    query = select(row).order_by(row.updated_at.desc(), row.id.desc()).limit(limit)
+    if chosen.states:
+        query = query.where(row.state.in_(chosen.states))
+    if chosen.customer_id is not None:
+        query = query.where(row.customer_id == clean(chosen.customer_id))
+    if chosen.channel is not None:
+        query = query.where(row.channel == clean(chosen.channel))
+    if before is not None:
+        last = tuple_(literal(before.updated_at, UtcDateTime()), literal(before.id))
+        query = query.where(tuple_(row.updated_at, row.id) < last)
+    return [found.to_conversation() for found in session.scalars(query)]
 
 
 def append_message(session: Session, conversation: ConversationRow, **values: Any) -> MessageRow:

@@ -158,3 +158,30 @@ def test_postgres_without_fsync_or_utf8_is_refused(postgres_server: URL) -> None
     finally:
         with postgres.connect(postgres_server) as connection:
             connection.execute("DROP DATABASE test_latin1")
+
+
+@pytest.mark.postgres
+def test_a_role_that_may_not_write_is_told_so(postgres_url: str) -> None:
+    name = make_url(postgres_url).database
+    role = f"reader_{name}"
+    with postgres.connect(postgres_url) as connection:
+        connection.execute(f'CREATE ROLE "{role}" LOGIN')
+        try:
+            with pytest.raises(Unavailable, match=r"permission denied.*role its own database"):
+                Store(make_url(postgres_url).set(username=role).render_as_string(hide_password=False))
+        finally:
+            connection.execute(f'DROP ROLE "{role}"')
+
+
+@pytest.mark.postgres
+def test_a_read_only_server_is_told_so(postgres_url: str) -> None:
+    store = Store(postgres_url)
+    store.close()
+    with postgres.connect(postgres_url) as connection:
+        name = make_url(postgres_url).database
+        connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    store = Store(postgres_url)
+    assert store.find_conversations() == []
+    with pytest.raises(Unavailable, match="read-only transaction"):
+        store.create_conversation(channel="web")
+    store.close()

@@ -11,6 +11,7 @@ import pytest
 from assistant.errors import InvalidInput, NotFound
 from assistant.store import Store
 from assistant.store_logs import LogFilter
+from assistant.store_rows import ConversationFilter
 from tests.storing import REPLY, ask
 
 
@@ -59,7 +60,7 @@ def test_unknown_ids_are_not_found(store: Store, unknown: str) -> None:
     for call in calls:
         with pytest.raises(NotFound):
             call()
-    assert store.find_conversations(customer_id=unknown, channel=unknown) == []
+    assert store.find_conversations(ConversationFilter(customer_id=unknown, channel=unknown)) == []
     assert store.documents(source=unknown) == []
     assert list(store.iter_conversations(LogFilter(source=unknown))) == []
 
@@ -74,9 +75,9 @@ def test_listing_pages_by_last_change(store: Store) -> None:
         page = store.find_conversations(limit=3, before=page[-1])
     assert seen == expected
     store.request_person(ids[4], "asked")
-    assert [c.id for c in store.find_conversations(states=["waiting", "person"])] == [ids[4]]
-    assert {c.id for c in store.find_conversations(customer_id="c1")} == {ids[1], ids[3], ids[5]}
-    assert store.find_conversations(channel="cli") == []
+    assert [c.id for c in store.find_conversations(ConversationFilter(states=["waiting", "person"]))] == [ids[4]]
+    assert {c.id for c in store.find_conversations(ConversationFilter(customer_id="c1"))} == {ids[1], ids[3], ids[5]}
+    assert store.find_conversations(ConversationFilter(channel="cli")) == []
 
 
 def test_satisfaction_is_kept_and_replaced(store: Store, chat: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from assistant.conversation import Author, ImportedConversation, ImportedMessage
 from assistant.errors import InvalidInput
-from assistant.store import Store
+from assistant.store import IMPORT_BATCH, Store
 from assistant.store_logs import LIVE, LogFilter
 from tests.storing import REPLY, ask, together
 
@@ -89,8 +89,8 @@ def test_a_failing_stream_keeps_the_batches_before_it(store: Store) -> None:
 
     with pytest.raises(ValueError, match="cut off"):
         store.import_conversations(records())
-    assert len(list(store.iter_conversations())) == 500
-    assert store.import_conversations(imported(n) for n in range(700)).unchanged == 500
+    assert len(list(store.iter_conversations())) == 3 * IMPORT_BATCH
+    assert store.import_conversations(imported(n) for n in range(700)).unchanged == 3 * IMPORT_BATCH
 
 
 def test_missing_and_naive_time_stamps(store: Store) -> None:
@@ -125,6 +125,38 @@ def test_an_export_imports_into_another_store_and_back(store: Store, chat: str, 
     assert list(other.export_conversations()) == exported
     other.close()
     assert store.import_conversations(exported).unchanged == 3
+
+
+def test_a_forgotten_customer_leaves_nothing_behind(store: Store) -> None:
+    canary = "canary-7f3a"
+    for customer in ("anna", "bob"):
+        chat = store.create_conversation(channel="web", customer_id=customer).id
+        question = ask(store, chat, f"{canary} {customer}" * 300, f"{canary} {customer}")
+        answer = store.add_reply(chat, question.id, replace(REPLY, text=f"{canary} {customer}"))
+        store.rate(answer.id, 1, f"{canary} {customer}")
+        store.request_person(chat, f"{canary} {customer}")
+    store.import_conversations([replace(imported(1, f"{canary} anna", "hello"), customer_id="anna")])
+    gone = store.forget_customer("anna")
+    assert (gone.customer_id, gone.conversations, gone.messages) == ("anna", 2, 4)
+    assert [t.conversation.customer_id for t in store.iter_conversations()] == ["bob"]
+    assert store.forget_customer("anna").conversations == 0
+
+
+def test_no_byte_of_a_forgotten_customer_stays_in_the_files(sqlite_url: str, tmp_path: Path) -> None:
+    store = Store(sqlite_url)
+    for customer in ("anna", "bob") * 20:
+        chat = store.create_conversation(channel="web", customer_id=customer).id
+        question = ask(store, chat, f"canary of {customer} " * 500)
+        store.add_reply(chat, question.id, replace(REPLY, text=f"canary of {customer}"))
+
+    def found(text: str) -> bool:
+        return any(text.encode() in path.read_bytes() for path in tmp_path.iterdir())
+
+    assert found("canary of anna")
+    assert store.forget_customer("anna").conversations == 20
+    assert not found("canary of anna") and not found("anna")
+    assert found("canary of bob")
+    store.close()
 
 
 def test_bad_imported_values_are_named() -> None:

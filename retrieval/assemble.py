@@ -24,7 +24,7 @@ from retrieval.views import views
 if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
     from retrieval.embed import Embedder
 
-_BATCH = 4096  # texts encoded between two durable steps
+BATCH = 4096  # texts encoded between two durable steps
 _GATHER = 8192  # vectors in memory while a version is written
 
 
@@ -104,8 +104,8 @@ class Assembly:
         embedder: Embedder,
         progress: Callable[[int, int], None],
     ) -> None:
-        for start in range(0, len(missing), _BATCH):
-            batch = missing[start : start + _BATCH]
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
             texts = [self.views(int(owner[i]))[int(ordinal[i])] for i in batch]
             vectors = embedder.encode(texts, progress=partial(_told_from, start, len(missing), progress))
             staged.append(texts, vectors)

@@ -53,7 +53,7 @@ def read_text(path: Path, declared: str | None = None) -> str:
 
 def _decodes(path: Path, encoding: str) -> bool:
     try:
-        b"".decode(encoding)  # refuses codecs that are not of text, such as zlib
+        " ".encode(encoding)  # refuses codecs that are not of text, such as zlib
         decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
         with path.open("rb") as stream:
             while chunk := stream.read(_CHUNK):

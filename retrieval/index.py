@@ -165,7 +165,7 @@ class Index:
         folder = self.folder / LEXICAL
         if _first_damaged(self.folder, manifest, _lexical_files(manifest)) is None:
             return LexicalIndex.load(folder)
-        log.warning("keyword index %s is damaged: rebuilt from the passages", folder)
+        log.warning("keyword index %s is missing or damaged: rebuilt from the passages", folder)
         return LexicalIndex.build(lexical_text(p) for p in self.passages)
 
     def _open_dense(self, manifest: Mapping[str, Any]) -> DenseIndex:
@@ -174,7 +174,7 @@ class Index:
         path = self.folder / CELLS
         if _first_damaged(self.folder, manifest, [CELLS]) is None:
             return DenseIndex(self.vectors, load_cells(path))
-        log.warning("vector index %s is damaged: rebuilt from the vectors", path)
+        log.warning("vector index %s is missing or damaged: rebuilt from the vectors", path)
         return DenseIndex(self.vectors, build_cells(self.vectors))
 
 

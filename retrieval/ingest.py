@@ -21,7 +21,7 @@ from retrieval.errors import IndexMissing, UnknownDocument
 from retrieval.index import CatalogueEntry, EmbedderId, FileRecord, Index, file_sha256, open_index
 from retrieval.parsing import RECIPE as READING
 from retrieval.parsing import ParseLimits
-from retrieval.publish import changing, publish
+from retrieval.publish import changing, clean, publish
 from retrieval.readers import Failure, Reader, SourceFile, list_files
 from retrieval.split import RECIPE as SPLITTING
 from retrieval.split import split
@@ -103,14 +103,20 @@ def remove(ids: Sequence[str], root: Path) -> int:
     anything is removed, IndexMissing, IngestBusy, IndexCorrupt.
     """
     with changing(root):
-        old = open_index(root)
-        unknown = [identifier for identifier in ids if identifier not in old.documents]
-        if unknown:
-            raise UnknownDocument(unknown)
-        content = without(old, frozenset(ids))
-        publish(root, content, keep=1)
+        passages = _publish_without(frozenset(ids), root)
         discard(root / _STAGING)
-        return sum(entry.passages for entry in content.documents)
+        clean(root, keep=1)
+    return passages
+
+
+def _publish_without(ids: frozenset[str], root: Path) -> int:
+    old = open_index(root)
+    unknown = sorted(ids - set(old.documents))
+    if unknown:
+        raise UnknownDocument(unknown)
+    content = without(old, ids)
+    publish(root, content)
+    return sum(entry.passages for entry in content.documents)
 
 
 class _Reading:

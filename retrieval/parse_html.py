@@ -33,6 +33,7 @@ _DROPPED_ROLES = frozenset(
     {"navigation", "search", "banner", "contentinfo", "dialog", "alertdialog", "menu", "menubar"}
 )
 _HEADINGS = {f"h{n}": n for n in range(1, 7)} | {"summary": 7, "dt": 7}
+_LIST_INDENT = re.compile(r" *(?=- |\d+\. )")
 _BLOCKS = frozenset(
     "p div section article main ul ol dl dd blockquote figure figcaption address details fieldset hr center "
     "header aside body".split()
@@ -91,68 +92,86 @@ def _main(root: Any) -> Any:
 
 
 def _add(root: Any, builder: SectionBuilder) -> None:
-    """Walk the tree without recursion, so that deep nesting is no danger; flush text at block borders."""
-    text: list[str] = []
-    prefixes: list[str] = []
-
-    def flush() -> None:
-        lines = [" ".join(line.split()) for line in "".join(text).split("\n")]
-        builder.block("\n".join(line for line in lines if line))
-        text.clear()
-
+    """Walk the tree without recursion, so that deep nesting is no danger."""
+    flow = _Flow(builder)
     walk = etree.iterwalk(root, events=("start", "end"))
     for event, element in walk:
         tag = element.tag if isinstance(element.tag, str) else ""
-        if event == "end":
-            _leave(tag, text, prefixes, flush)
-            if element is not root:
-                text.append(_flat(element.tail))
+        if event == "end":  # sent for skipped elements too
+            flow.leave(tag)
+            flow.add(element.tail if element is not root else None)
         elif _dropped(element, tag, root):
             walk.skip_subtree()
-            # lxml still sends the end event, which adds the tail
         elif tag in _HEADINGS:
-            flush()
+            flow.flush()
             builder.heading(_HEADINGS[tag], _text(element))
             walk.skip_subtree()
         elif tag in ("table", "pre"):
-            flush()
+            flow.flush()
             builder.block(_table(element) if tag == "table" else "".join(element.itertext()))
             walk.skip_subtree()
         else:
-            _enter(element, tag, text, prefixes, flush)
-    flush()
+            flow.enter(tag)
+            flow.add(element.text)
+    flow.flush()
 
 
-def _enter(element: Any, tag: str, text: list[str], prefixes: list[str], flush: Any) -> None:
-    if tag in ("ul", "ol"):
-        if not prefixes:
-            flush()
-        prefixes.append("- " if tag == "ul" else "1")
-    elif tag == "li":
-        mark = prefixes[-1] if prefixes else "- "
-        text.append("\n" + (mark if mark == "- " else f"{mark}. "))
-        if mark.isdigit():
-            prefixes[-1] = str(int(mark) + 1)
-    elif tag == "br":
-        text.append("\n")
-    elif tag in _BLOCKS:
-        _border(text, prefixes, flush)
-    text.append(_flat(element.text))
+class _Flow:
+    """The running text between two headings: gathers words, marks list items, ends blocks at their borders."""
 
+    def __init__(self, builder: SectionBuilder) -> None:
+        self._builder = builder
+        self._words: list[str] = []
+        self._lists: list[int | None] = []  # the next number of each open list, None for bullets
+        self._mark = ""  # of a list item that has no words yet
 
-def _leave(tag: str, text: list[str], prefixes: list[str], flush: Any) -> None:
-    if tag in ("ul", "ol") and prefixes:
-        prefixes.pop()
-    if tag in _BLOCKS and tag not in _HEADINGS:
-        _border(text, prefixes, flush)
+    def add(self, text: str | None) -> None:
+        """Add text as written between tags."""
+        if not text:
+            return
+        if text.strip() and self._mark:
+            self._words.append("\n" + self._mark)
+            self._mark = ""
+        self._words.append(" ".join(re.split(r"\s+", text)))
 
+    def enter(self, tag: str) -> None:
+        """An element begins."""
+        if tag in ("ul", "ol"):
+            if not self._lists:
+                self.flush()
+            self._lists.append(1 if tag == "ol" else None)
+        elif tag == "li":
+            number = self._lists[-1] if self._lists else None
+            if number is not None:
+                self._lists[-1] = number + 1
+            self._mark = "  " * (len(self._lists) - 1) + ("- " if number is None else f"{number}. ")
+        elif tag == "br":
+            self._words.append("\n")
+        elif tag in _BLOCKS:
+            self._border()
 
-def _border(text: list[str], prefixes: list[str], flush: Any) -> None:
-    """A block border ends a paragraph, but within a list item only a line."""
-    if not prefixes:
-        flush()
-    elif text and not text[-1].endswith(("\n", "- ", ". ")):
-        text.append("\n")
+    def leave(self, tag: str) -> None:
+        """An element ends."""
+        if tag in ("ul", "ol") and self._lists:
+            self._lists.pop()
+        if tag in _BLOCKS:
+            self._border()
+
+    def flush(self) -> None:
+        """End the block."""
+        lines = []
+        for line in "".join(self._words).split("\n"):
+            indent = _LIST_INDENT.match(line)
+            lines.append((indent.group() if indent else "") + " ".join(line.split()))
+        self._builder.block("\n".join(line for line in lines if line))
+        self._words.clear()
+
+    def _border(self) -> None:
+        """A border ends a paragraph, but within a list item only a line."""
+        if self._lists:
+            self._words.append("\n")
+        else:
+            self.flush()
 
 
 def _dropped(element: Any, tag: str, root: Any) -> bool:
@@ -188,10 +207,6 @@ def _visible(element: Any) -> Iterator[str]:
             yield node.text or ""
         elif node is not element:
             yield node.tail or ""
-
-
-def _flat(text: str | None) -> str:
-    return " ".join(re.split(r"\s+", text)) if text else ""
 
 
 def _canonical(root: Any) -> str | None:

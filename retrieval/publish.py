@@ -39,7 +39,6 @@ from retrieval.lexical import LexicalIndex
 from retrieval.views import lexical_text
 
 FORMAT = 1
-KEEP = 2  # versions, the current one included
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +70,9 @@ def changing(root: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def publish(root: Path, content: Content, keep: int = KEEP) -> str:
-    """Write, fsync and switch to a new version; returns its name. Call within `changing(root)`.
-
-    Of the versions that no process has open, the newest `keep` stay.
-    """
-    clean(root, KEEP)
+def publish(root: Path, content: Content) -> str:
+    """Write, fsync and switch to a new version; returns its name. Call within `changing(root)`."""
+    clean(root)
     version = _next_version(root)
     folder = root / VERSIONS / version
     folder.mkdir(parents=True)
@@ -101,11 +97,11 @@ def publish(root: Path, content: Content, keep: int = KEEP) -> str:
     _sync_tree(folder)
     _sync(folder.parent)
     _point_to(root, version, file_sha256(folder / MANIFEST))
-    clean(root, keep)
+    clean(root)
     return version
 
 
-def clean(root: Path, keep: int) -> None:
+def clean(root: Path, keep: int = 2) -> None:
     """Remove versions that are neither among the newest `keep` nor open in any process, and unfinished ones."""
     current = current_version(root)
     versions = sorted(p for p in (root / VERSIONS).glob("*") if p.is_dir())

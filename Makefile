@@ -20,8 +20,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 setup: install
 	$(BIN)/assistant setup
 
-example: setup
-	$(BIN)/assistant ingest examples/knowledge --source examples
+# Made once, and again when the example knowledge base or the packages change: a second start is quick.
+EXAMPLE := $(ASSISTANT_HOME)/.example-shop
+example: $(EXAMPLE)
+$(EXAMPLE): $(VENV)/.installed $(shell find examples/knowledge -type f 2>/dev/null)
+	$(BIN)/assistant setup
+	$(BIN)/assistant ingest examples/knowledge --source examples --prune
+	touch $@
 
 serve: example
 	$(BIN)/assistant serve --port $(PORT)

@@ -78,7 +78,8 @@ class Assistant:
                 asked = event.reply.trace["reason"] == "asked_for_person"
                 if asked:
                     await asyncio.to_thread(self.store.request_person, conversation_id, "asked_for_person")
-                yield Completed(stored.id, event.reply)
+                same = stored.text == event.reply.text  # else a simultaneous request for this message was first
+                yield Completed(stored.id, event.reply if same else await asyncio.to_thread(self.stored_reply, stored))
                 if asked:
                     yield WaitingForPerson("asked_for_person", "waiting")
 

@@ -48,13 +48,14 @@ def test_no_two_modules_share_a_name() -> None:
 def test_readme_tree_names_every_module_and_nothing_else() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     tree = readme.split("```tree")[1].split("```")[0]
-    told, folder = set(), ""
-    for line in tree.strip().splitlines():
+    told, folders = set(), {0: ""}
+    for line in tree.strip("\n").splitlines():
         name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
         if name.endswith("/"):
-            folder = name if not line.startswith(" ") else folder.split("/")[0] + "/" + name
+            folders[depth + 1] = folders.get(depth, "") + name
         elif name.endswith(".py"):
-            told.add((folder if line.startswith(" ") else "") + name)
+            told.add(folders[depth] + name)
     real = {
         str(path.relative_to(ROOT)) for path in MODULES if path.name != "__init__.py" and "versions" not in path.parts
     }

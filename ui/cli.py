@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +75,7 @@ def ingest(
     with steps_bar(say) as progress:
         report = ingest_documents(settings, paths, source, prune=prune, progress=progress)
     if as_json:
-        print_json(report.to_dict())
+        print_json(asdict(report))
         return
     out.print(
         f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged, {len(report.failed)} failed: "

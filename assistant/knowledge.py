@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from retrieval.ingest import IngestReport, ingest, remove
-
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.wiring import build_embedder
 from retrieval.index import open_index
+from retrieval.ingest import IngestReport, ingest, remove
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -28,11 +27,11 @@ def ingest_documents(
     return report
 
 
-def forget_documents(settings: Settings, ids: Sequence[str]) -> tuple[str, ...]:
-    """Remove documents; returns the ids that were there."""
-    removed = remove(ids, settings.index_folder)
+def forget_documents(settings: Settings, ids: Sequence[str]) -> int:
+    """Remove documents; returns the passages left. Raises UnknownDocument before anything is removed."""
+    passages = remove(ids, settings.index_folder)
     sync_catalogue(settings)
-    return removed
+    return passages
 
 
 def sync_catalogue(settings: Settings) -> None:

@@ -12,8 +12,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.search import Retriever
-
 from assistant.conversation import Accepted, Completed, Delta, Event, Message, Reply, WaitingForPerson
 from assistant.engines import ChatMessage, Engine
 from assistant.phrases import phrases
@@ -24,6 +22,7 @@ from assistant.store import Store
 from assistant.understand import Understanding, understand
 from assistant.writing import Draft, Writer
 from retrieval.documents import Hit, SearchResult
+from retrieval.search import Retriever
 
 HISTORY_MESSAGES = 40  # more than any prompt window holds
 

@@ -5,6 +5,7 @@ Knows how a page is made and mounted; what it asks of the server is in ui/chat_c
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
@@ -36,6 +37,8 @@ Answer = Callable[[Json, str], Awaitable[Json]]
 
 def build_chat(services: Services) -> gr.Blocks:
     """The page. Nobody's conversation is held in it: each call brings its id and secret token."""
+    # Otherwise Gradio sums up its queue with pandas after every event, for a monitoring page that is switched off.
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
     calls = ChatCalls(services, Examples(services.assistant.retriever))
     settings = services.assistant.settings
 

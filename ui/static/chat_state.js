@@ -3,7 +3,7 @@
 
 const STORE = "assistant.conversation";
 const LANGUAGE = "assistant.language";
-const SILENCE_MS = 12000; // the server gives a sign of life twice a second while it works
+const SILENCE_MS = 8000; // the server gives a sign of life twice a second while it works
 const NEWS_MS = 4000;
 const LONGEST = props.longest;
 const quiet = window.matchMedia("(prefers-reduced-motion: reduce)");

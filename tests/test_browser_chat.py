@@ -1,0 +1,349 @@
+"""The chat page in a real Chromium: with a queued model for its ways, and once with everything real."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from assistant.conversation import Citation
+from assistant.settings import default_home
+from assistant.store import Store
+from tests.browsing import Visit, chromium, visiting
+from tests.chatting import chat_site
+from tests.storing import REPLY
+from tests.web import EndlessEngine, eventually
+from ui.identity import new_token
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[1]
+PAYLOADS = Path(os.environ.get("ASSISTANT_DATA") or ROOT / "../shared/data") / "security" / "xss_payloads.txt"
+GOOD = "You can **return** lamps within 30 days."
+OWN_PAYLOADS = (
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "<script>alert(1)</script>",
+    "[x](javascript:alert(1))",
+    "[x](  JaVa&#x53;cript:alert(1))",
+    "![x](https://tracker.example/x.png)",
+    '[x](https://a.example "onmouseover=alert(1)")',
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "${alert(1)} {{constructor.constructor('alert(1)')()}} `${alert(1)}`",
+    "</textarea><img src=x onerror=alert(1)>",
+    "<style>@import 'https://tracker.example/x.css'</style>",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[str, Store]]:
+    with chat_site(tmp_path, EndlessEngine(GOOD, pause=0.05)) as served:
+        yield served
+
+
+def remember(visit: Visit, store: Store) -> str:
+    """A conversation that this visitor's browser already knows."""
+    token, token_hash = new_token()
+    conversation = store.create_conversation(channel="web", token_hash=token_hash)
+    memory = f'{{"conversation": "{conversation.id}", "token": "{token}"}}'
+    visit.page.add_init_script(f"localStorage.setItem('assistant.conversation', '{memory}')")
+    return conversation.id
+
+
+def test_an_answer_streams_and_its_source_opens(browser: Browser, site: tuple[str, Store]) -> None:
+    with visiting(browser, site[0]) as visit:
+        visit.open()
+        page = visit.page
+        visit.ask("How long may I return a lamp?")
+        page.wait_for_selector(".dots")
+        page.wait_for_selector(".row.pending .text p")
+        answer = visit.answer()
+        expect(answer.locator(".text strong")).to_have_text("return")
+        answer.locator(".chip").first.click()
+        source = page.locator("dialog.source")
+        expect(source.locator("h2")).to_have_text("Returns")
+        expect(source.locator(".place")).to_have_text("How long you have")
+        expect(source.locator("mark").first).to_contain_text("You can")
+        page.keyboard.press("Escape")
+        expect(source).to_be_hidden()
+        expect(answer.locator(".chip").first).to_be_focused()
+
+
+def test_a_stopped_answer_frees_the_engine_and_can_be_tried_again(browser: Browser, tmp_path: Path) -> None:
+    engine = EndlessEngine(GOOD + " You can return lamps within 30 days." * 60, pause=0.05)
+    with chat_site(tmp_path, engine) as (url, store), visiting(browser, url) as visit:
+        visit.open()
+        visit.ask("How long may I return a lamp?")
+        visit.page.wait_for_selector(".row.pending .text p")
+        visit.page.click(".go")
+        eventually(lambda: engine.running == 0, 2)
+        expect(visit.page.locator(".note")).to_contain_text("Stopped.")
+        engine.reply = GOOD
+        visit.page.click(".note .link")
+        expect(visit.answer().locator(".text")).to_have_text("You can return lamps within 30 days.")
+        conversation = store.find_conversations()[0]
+        assert [m.author for m in store.messages(conversation.id)] == ["customer", "assistant"]
+
+
+def test_a_closed_window_frees_the_engine(browser: Browser, tmp_path: Path) -> None:
+    engine = EndlessEngine(GOOD * 200, pause=0.05)
+    with chat_site(tmp_path, engine) as (url, _), visiting(browser, url) as visit:
+        visit.open()
+        visit.ask("How long may I return a lamp?")
+        visit.page.wait_for_selector(".row.pending .text p")
+        visit.page.close()
+        eventually(lambda: engine.running == 0, 2)
+
+
+def test_a_lost_connection_is_one_sentence_with_a_retry(browser: Browser, site: tuple[str, Store]) -> None:
+    with visiting(browser, site[0]) as visit:
+        visit.open()
+        visit.page.route("**/gradio_api/**", lambda route: route.abort())
+        visit.ask("How long may I return a lamp?")
+        visit.page.wait_for_selector(".note.problem", timeout=15_000)
+        expect(visit.page.locator(".note.problem span")).to_have_text("I could not reach the server.")
+        visit.page.unroute("**/gradio_api/**")
+        visit.page.click(".note .link")
+        visit.answer()
+        assert visit.page.locator(".row.customer").count() == 1
+
+
+def test_history_rating_and_waiting_survive_a_reload(browser: Browser, site: tuple[str, Store]) -> None:
+    url, store = site
+    with visiting(browser, url) as visit:
+        visit.open()
+        page = visit.page
+        visit.ask("How long may I return a lamp?")
+        answer = visit.answer()
+        answer.hover()
+        answer.locator(".thumb.down").click()
+        page.fill(".comment textarea", "And plants?")
+        page.click(".comment .primary")
+        page.wait_for_selector("text=we have noted it")
+        page.click(".ask-person")
+        expect(page.locator("dialog.person")).to_contain_text("one working day")
+        page.click("dialog.person .primary")
+        expect(page.locator(".banner")).to_contain_text("A colleague has been asked")
+        page.reload()
+        expect(visit.answer().locator(".thumb.down")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator(".banner")).to_contain_text("A colleague has been asked")
+        conversation = store.find_conversations()[0]
+        store.add_person_message(conversation.id, "Hello, this is Aoife.", "Aoife")
+        expect(page.locator(".row.person")).to_contain_text("Hello, this is Aoife.", timeout=10_000)
+        page.click("button[aria-label='New conversation']")
+        page.wait_for_selector(".welcome")
+        page.reload()
+        page.wait_for_selector(".welcome")
+        assert page.locator(".row").count() == 0
+
+
+def test_a_remembered_id_without_its_token_shows_nothing(browser: Browser, site: tuple[str, Store]) -> None:
+    url, store = site
+    conversation = store.create_conversation(channel="web", token_hash=new_token()[1])
+    store.add_customer_message(conversation.id, "my secret order")
+    with visiting(browser, url) as visit:
+        memory = f'{{"conversation": "{conversation.id}", "token": "guess"}}'
+        visit.page.add_init_script(f"localStorage.setItem('assistant.conversation', '{memory}')")
+        visit.open()
+        expect(visit.page.locator(".welcome")).to_be_visible()
+        assert "my secret order" not in visit.page.content()
+
+
+def test_two_people_are_answered_at_the_same_time(browser: Browser, tmp_path: Path) -> None:
+    engine = EndlessEngine(GOOD + " You can return lamps." * 20, pause=0.05)
+    with (
+        chat_site(tmp_path, engine) as (url, _),
+        visiting(browser, url) as one,
+        visiting(browser, url) as other,
+    ):
+        for visit in (one, other):
+            visit.open()
+        for visit in (one, other):
+            visit.ask("How long may I return a lamp?")
+        for visit in (one, other):
+            visit.page.wait_for_selector(".row.pending .text p")
+        assert engine.running == 2
+        for visit in (one, other):
+            visit.answer()
+
+
+def test_no_text_of_anybody_can_run_or_load_anything(browser: Browser, site: tuple[str, Store]) -> None:
+    url, store = site
+    payloads = list(OWN_PAYLOADS)
+    if PAYLOADS.exists():
+        payloads += PAYLOADS.read_text("utf-8").splitlines()[::20]
+    with visiting(browser, url) as visit:
+        conversation = remember(visit, store)
+        for at in range(0, len(payloads), 5):
+            text = "\n\n".join(payloads[at : at + 5])
+            question = store.add_customer_message(conversation, text)[0]
+            name = payloads[at][:100]
+            citation = Citation(
+                "doc", "gone#0", text, title=name, path=name, heading_path=(name, "x"), url="javascript:alert(1)"
+            )
+            store.add_reply(conversation, question.id, replace(REPLY, text=text, citations=(citation,)))
+            store.add_person_message(conversation, text, name)
+        visit.open()
+        page = visit.page
+        for chip in page.locator(".chip").all()[-4:]:
+            chip.click()
+            page.wait_for_selector("dialog.source .file")
+            assert_harmless(page, "dialog.source")
+            page.keyboard.press("Escape")
+        assert page.locator(".row").count() >= 3 * len(OWN_PAYLOADS) // 5
+        assert_harmless(page, ".row")
+        page.wait_for_timeout(300)  # whatever would load or run by itself has had its chance
+
+
+def assert_harmless(page: Page, where: str) -> None:
+    """No element that loads or runs, no handler, no link but to the web and to mail."""
+    assert page.locator(where).locator(":is(img, script, iframe, style, link, object, embed, form, input)").count() == 0
+    names = page.locator(f"{where} *").evaluate_all("nodes => nodes.flatMap(node => node.getAttributeNames())")
+    assert [name for name in names if name.startswith("on") or name in ("src", "srcdoc", "style")] == []
+    targets = page.locator(f"{where} a").evaluate_all("nodes => nodes.map(node => node.protocol)")
+    assert set(targets) <= {"http:", "https:", "mailto:"}
+
+
+@pytest.mark.parametrize("width", [360, 800, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out_and_text_can_be_read(
+    browser: Browser, site: tuple[str, Store], width: int, scheme: Any
+) -> None:
+    with visiting(
+        browser, site[0], viewport={"width": width, "height": 740}, color_scheme=scheme, reduced_motion="reduce"
+    ) as visit:
+        visit.open()
+        visit.ask("How long may I return a " + "very" * 60 + " long lamp?")
+        visit.answer()
+        sizes = visit.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert sizes[0] <= sizes[1]
+        paper, ink = visit.page.evaluate(
+            "[getComputedStyle(document.querySelector('.chat')).backgroundColor,"
+            " getComputedStyle(document.querySelector('.row.assistant .text')).color]"
+        )
+        dark_paper, dark_ink = (sum(map(int, re.findall(r"\d+", c)[:3])) < 384 for c in (paper, ink))
+        assert dark_paper == (scheme == "dark") and dark_ink != dark_paper
+
+
+def test_everything_can_be_reached_with_the_keyboard_and_focus_is_seen(
+    browser: Browser, site: tuple[str, Store]
+) -> None:
+    with visiting(browser, site[0]) as visit:
+        visit.open()
+        visit.ask("How long may I return a lamp?")
+        visit.answer()
+        seen = set()
+        visit.page.evaluate("document.activeElement.blur()")
+        for _ in range(12):
+            visit.page.keyboard.press("Tab")
+            name, outline = visit.page.evaluate(
+                "(() => { const e = document.activeElement, s = getComputedStyle(e);"
+                " return [e.getAttribute('aria-label') ?? e.textContent, s.outlineStyle]; })()"
+            )
+            seen.add(name)
+            if name != "Your message" and visit.page.evaluate("document.activeElement !== document.body"):
+                assert outline != "none", name
+        assert {"Talk to a person", "New conversation", "Helpful", "Not helpful", "Your message"} <= seen
+
+
+def test_chinese_browsers_get_chinese_words_and_may_switch(browser: Browser, site: tuple[str, Store]) -> None:
+    with visiting(browser, site[0], locale="zh-CN") as visit:
+        visit.open()
+        expect(visit.page.locator(".welcome h2")).to_contain_text("您好")
+        visit.page.click("button[lang=en]")
+        expect(visit.page.locator(".welcome h2")).to_contain_text("Hello")
+        visit.page.reload()
+        expect(visit.page.locator(".welcome h2")).to_contain_text("Hello")
+
+
+def run(home: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "ui.cli", "--home", str(home), *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@contextmanager
+def real_server(home: Path) -> Iterator[str]:
+    """`assistant serve` with the default models and the example knowledge base."""
+    if (default_home() / "models").is_dir():
+        (home / "models").symlink_to((default_home() / "models").resolve())
+    else:
+        run(home, "setup")
+    run(home, "ingest", str(ROOT / "examples" / "knowledge"), "--source", "examples")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "ui.cli", "--home", str(home), "serve", "--port", str(port)]
+    with (home / "serve.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_ready(url, server, home / "serve.log")
+        yield url
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def wait_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        assert server.poll() is None, log.read_text()[-2000:]
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError(f"not ready after 120 s: {log.read_text()[-2000:]}")
+
+
+@pytest.mark.integration
+def test_a_customer_is_answered_by_the_real_assistant(browser: Browser, tmp_path: Path) -> None:
+    with real_server(tmp_path) as url, visiting(browser, url, locale="en-GB") as visit:
+        visit.open()
+        page = visit.page
+        expect(page.locator(".welcome h2")).to_contain_text("Lantern & Leaf")
+        expect(page.locator(".suggestion")).to_have_count(3)
+        visit.ask("How many days do I have to return a lamp?")
+        lengths = []
+        page.wait_for_selector(".row.pending .text p", timeout=60_000)
+        while page.locator(".row.pending").count():
+            lengths.append(len(page.locator(".row.assistant .text").last.inner_text()))
+            page.wait_for_timeout(40)
+        assert len(set(lengths)) > 2, "the answer did not grow"
+        answer = visit.answer(1, 60)
+        expect(answer.locator(".text")).to_contain_text("30 days")
+        answer.locator(".chip").first.click()
+        expect(page.locator("dialog.source .passage .text")).to_contain_text("30 days")
+        expect(page.locator("dialog.source mark").first).to_be_visible()
+        page.keyboard.press("Escape")
+        answer.hover()
+        answer.get_by_label("Helpful", exact=True).click()
+        page.wait_for_selector(".comment")
+        visit.ask("What is the salary of your chief executive?")
+        refused = visit.answer(2, 60)
+        expect(refused.locator(".offer")).to_be_visible()
+        refused.locator(".offer").click()
+        page.click("dialog.person .primary")
+        expect(page.locator(".banner")).to_contain_text("A colleague has been asked")
+        page.reload()
+        expect(visit.answer(1).locator(".thumb").first).to_have_attribute("aria-pressed", "true")
+        assert page.locator(".row").count() == 4

@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     engine_slots: int = Field(8, ge=1, le=256, description="Replies generated at the same time.")
     engine_queue: int = Field(64, ge=0, description="Replies that may wait for a slot; past it: 503 with Retry-After.")
     engine_seconds: float = Field(
-        120.0, gt=0, description="Longest time a reply may take once it has a slot, and longest time it may wait for one."
+        120.0,
+        gt=0,
+        description="Longest time, in seconds, that a reply may wait for a slot, and that it may take once it has one.",
     )
     context_tokens: int = Field(2048, ge=512, description="Tokens of prompt and reply together for one customer turn.")
     threads: int = Field(0, ge=0, description="CPU threads of engine and embedder; 0 means all cores.")
@@ -79,7 +81,7 @@ class Settings(BaseSettings):
         0.3, ge=0, le=1, description="Between this and answer_evidence ask back; below it say so and offer a person."
     )
     person_reply_hours: int = Field(
-        24, ge=1, description="Within how many hours a person usually answers; customers are told when they ask for one."
+        24, ge=1, description="Within how many hours a person usually answers; told to customers who ask for one."
     )
     history_tokens: int = Field(512, ge=0, description="Tokens of earlier turns shown to the model.")
 
@@ -91,7 +93,7 @@ class Settings(BaseSettings):
     cors_origins: list[str] = Field([], description="Origins allowed to call the API from a browser.")
     allowed_hosts: list[str] = Field(
         [],
-        description="Host names this server answers to besides localhost; empty: any name, but only localhost on a loopback address.",
+        description="Host names this server answers to besides localhost; empty: any, but on loopback only localhost.",
     )
     trusted_proxies: list[str] = Field(
         [], description="Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."

@@ -31,7 +31,7 @@ def new_token() -> tuple[str, str]:
 
 def token_hash(token: str) -> str:
     """sha256 of a token, hex. The token has full entropy, so a slow hash would add nothing."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def bearer(headers: Headers) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import APIRouter, Request
@@ -16,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from assistant.errors import AssistantError
 from retrieval.errors import IndexMissing, RetrievalError
-from retrieval.index import current_version
+from retrieval.index import Index, current_version
 from ui.api import Served
 from ui.identity import require_api_key
 from ui.served import ServedAssistant
@@ -55,8 +56,10 @@ async def metrics(request: Request, served: Served) -> Response:
     counted = assistant.metrics
     counted.streams.set(assistant.live.listening)
     counted.index.clear()
-    if version := await asyncio.to_thread(current_version, assistant.settings.index_folder):
-        counted.index.labels(version).set(1)
+    with suppress(RetrievalError):  # no index, no numbers; /readyz says why
+        index = await asyncio.to_thread(_served_index, assistant)
+        counted.index.labels(index.version).set(1)
+        counted.passages.set(len(index.passages))
     return Response(counted.text(), media_type=CONTENT_TYPE_LATEST)
 
 
@@ -87,9 +90,8 @@ async def _state(ask: Callable[[], object], otherwise: str) -> str:
     return "ok"
 
 
-def _served_index(assistant: ServedAssistant) -> str:
-    root = assistant.settings.index_folder
-    version = current_version(root)
-    if version is None:
-        raise IndexMissing(root)
-    return version
+def _served_index(assistant: ServedAssistant) -> Index:
+    """The index that questions are answered from now; raises RetrievalError."""
+    if current_version(assistant.settings.index_folder) is None:
+        raise IndexMissing(assistant.settings.index_folder)
+    return assistant.retriever.index

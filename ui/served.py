@@ -96,7 +96,7 @@ class ServedAssistant(Assistant):
                 yield event
 
 
-def serve(assistant: Assistant, metrics: Metrics, live: Live) -> ServedAssistant:
+def as_served(assistant: Assistant, metrics: Metrics, live: Live) -> ServedAssistant:
     """The same parts, with the engine counted."""
     parts = {field.name: getattr(assistant, field.name) for field in fields(assistant)}
     parts["engine"] = MeasuredEngine(assistant.engine, metrics)

@@ -26,7 +26,7 @@ from ui.limits import BodyLimit
 from ui.live import Live
 from ui.measure import CountRequests, Metrics
 from ui.problems import install
-from ui.served import serve
+from ui.served import as_served
 
 ABOUT = """Talk to the assistant from your own programs.
 
@@ -74,7 +74,7 @@ def create_app(assistant: Assistant) -> FastAPI:
     """The application; its caller made the assistant and closes it."""
     settings = assistant.settings
     metrics, live = Metrics(), Live()
-    served = serve(assistant, metrics, live)
+    served = as_served(assistant, metrics, live)
     app = FastAPI(
         title=f"{settings.company} assistant",
         description=ABOUT,

@@ -1,0 +1,71 @@
+"""Opens the engine that the settings ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from assistant.engines import Engine
+from assistant.errors import InvalidInput
+from assistant.settings import Settings
+from assistant.weights import ensure_models, torch_folder
+from retrieval.hardware import cores
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The engine of the settings, loaded; blocks while it loads.
+
+    auto: remote if engine_url is set, llama.cpp for a GGUF file (also the default model), torch for anything else.
+    Raises InvalidInput or Unavailable.
+    """
+    is_gguf = not settings.model or settings.model.endswith(".gguf")
+    kind = settings.engine
+    if kind == "auto":
+        kind = "remote" if settings.engine_url else "llamacpp" if is_gguf else "torch"
+    if kind == "remote":
+        return _remote(settings)
+    if kind == "torch":
+        return _torch(settings)
+    if not is_gguf:
+        raise InvalidInput(f"setting engine = 'llamacpp' needs a .gguf file, but setting model = {settings.model!r}")
+    return _llamacpp(settings)
+
+
+def _llamacpp(settings: Settings) -> Engine:
+    from assistant.engines.gguf_tokens import load_counter
+    from assistant.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
+
+    model = Path(settings.model).expanduser().resolve() if settings.model else ensure_models(settings).gguf
+    if not model.is_file():
+        raise InvalidInput(f"setting model = {settings.model!r}: no such file")
+    options = LlamaCppOptions(
+        model=model,
+        slots=settings.engine_slots,
+        queue=settings.engine_queue,
+        context_tokens=settings.context_tokens,
+        threads=settings.threads or cores(),
+        seconds=settings.engine_seconds,
+    )
+    return LlamaCppEngine(options, load_counter(model, settings.models_folder / "tokenizers"))
+
+
+def _remote(settings: Settings) -> Engine:
+    from assistant.engines.remote import RemoteEngine, RemoteOptions
+
+    if not settings.engine_url.startswith(("http://", "https://")):
+        raise InvalidInput(
+            f"setting engine_url = {settings.engine_url!r}: must be the http(s) URL of an OpenAI-compatible server, "
+            "such as http://localhost:8001/v1"
+        )
+    if not settings.model:
+        raise InvalidInput("setting model = '': with engine_url it must be the model's name on that server")
+    return RemoteEngine(
+        RemoteOptions(
+            url=settings.engine_url,
+            model=settings.model,
+            key=settings.engine_key,
+            slots=settings.engine_slots,
+            queue=settings.engine_queue,
+            context_tokens=settings.context_tokens,
+            seconds=settings.engine_seconds,
+        )
+    )

@@ -1,0 +1,215 @@
+"""The llama.cpp engine: a GGUF model on CPU or GPU, all users in one batch, with at most one LoRA adapter at a time.
+
+Each adapter is served by a child process of its own; swapping starts the new one and lets the old one finish its replies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from assistant.engines import Adapter, ChatMessage, Generation, Sampling
+from assistant.engines.chat_stream import CONNECT_SECONDS, SILENT_SECONDS, chat_body, stream_chat
+from assistant.engines.gguf_tokens import TokenCounter
+from assistant.engines.slots import Slots, Source, room
+from assistant.errors import InvalidInput, Unavailable
+
+log = logging.getLogger(__name__)
+
+ADAPTER_FILE = "adapter.gguf"
+MESSAGE_OVERHEAD = 8  # tokens a chat template adds to a message, generously
+WORKER = Path(__file__).with_name("llamacpp_worker.py")
+STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaCppOptions:
+    """What a server is started with; `context_tokens` is for each of the `slots`."""
+
+    model: Path
+    slots: int
+    queue: int
+    context_tokens: int
+    threads: int
+    seconds: float
+
+
+class LlamaCppServer:
+    """One child process with one model and adapter; `users` are the replies it is generating."""
+
+    def __init__(self, options: LlamaCppOptions, adapter: Adapter | None) -> None:
+        self.adapter = adapter
+        self.users = 0
+        self.retired = False
+        self._options = options
+        self._url = ""
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115: lives as long as the process
+        self._key = secrets.token_urlsafe(32)
+        # A session of its own: Ctrl-C in the terminal reaches the parent only, which lets replies finish.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {self._key}"},
+            timeout=httpx.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS),
+            # Without idle connections nothing is tied to an event loop, and none is found closed by the server.
+            limits=httpx.Limits(max_keepalive_connections=0),
+            trust_env=False,
+        )
+
+    def load(self) -> None:
+        """Block until the model is loaded. Raises Unavailable with the process's own words when it cannot be."""
+        options = self._options
+        request = {
+            "model": str(options.model),
+            "adapter": str(self.adapter.folder / ADAPTER_FILE) if self.adapter else None,
+            "slots": options.slots,
+            "context_tokens": options.context_tokens,
+            "threads": options.threads,
+            "key": self._key,
+        }
+        assert self._process.stdin and self._process.stdout
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = b""
+        if not answer:
+            self._process.kill()
+            code = self._process.wait()
+            with_adapter = f" with adapter {self.adapter.id!r}" if self.adapter else ""
+            raise Unavailable(f"llama.cpp could not load {options.model}{with_adapter} (exit {code}): {self._last_words()}")
+        self._url = json.loads(answer)["address"] + "/v1/chat/completions"
+
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self._process.poll() is None
+
+    async def stream(
+        self, messages: Sequence[ChatMessage], sampling: Sampling, max_tokens: int
+    ) -> AsyncGenerator[str]:
+        """Pieces of a reply."""
+        body = chat_body(self._options.model.name, messages, sampling, max_tokens)
+        body |= {"top_k": 0, "min_p": 0.0, "cache_prompt": True}  # sampling as the other engines do it
+        async for piece in stream_chat(self._client, self._url, body):
+            yield piece
+
+    def stop(self) -> None:
+        """End the process; blocks for milliseconds."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._log.close()
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read()[-2000:].decode("utf-8", "replace").strip().splitlines()
+        return " / ".join(lines[-3:])[:600] or "it said nothing"
+
+
+class LlamaCppEngine:
+    """Replies from a GGUF file through llama.cpp; see the Engine protocol."""
+
+    def __init__(self, options: LlamaCppOptions, tokens: TokenCounter) -> None:
+        """Load the model; blocks. Raises Unavailable when it cannot be loaded."""
+        self._options = options
+        self._tokens = tokens
+        self._slots = Slots(self.model, options.slots, options.queue, options.seconds)
+        self._changing = asyncio.Lock()
+        self._server = LlamaCppServer(options, None)
+        self._server.load()
+
+    @property
+    def model(self) -> str:
+        """The file's name without its ending."""
+        return self._options.model.stem
+
+    @property
+    def adapter(self) -> str | None:
+        """Id of the adapter that new replies use."""
+        return self._server.adapter.id if self._server.adapter else None
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens one prompt and its reply may take together."""
+        return self._options.context_tokens
+
+    def count(self, text: str) -> int:
+        """Number of the model's tokens in `text`."""
+        return self._tokens.count(text)
+
+    async def generate(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Generation:
+        """Wait for a slot and start a reply. Raises Overloaded, InvalidInput (prompt too long) or Unavailable."""
+        prompt_tokens = sum(self.count(message.content) + MESSAGE_OVERHEAD for message in messages) + MESSAGE_OVERHEAD
+        max_tokens = room(prompt_tokens, sampling, self.context_tokens)
+
+        @asynccontextmanager
+        async def begin() -> AsyncGenerator[Source]:
+            server = await self._living()
+            server.users += 1
+            try:
+                adapter = server.adapter.id if server.adapter else None
+                yield Source(adapter, server.stream(messages, sampling, max_tokens))
+            finally:
+                server.users -= 1
+                self._stop_if_unused(server)
+
+        return await self._slots.generate(begin)
+
+    async def use_adapter(self, adapter: Adapter | None) -> None:
+        """New replies use `adapter`; those under way finish on theirs. Raises Unavailable, and changes nothing then."""
+        if adapter and not (adapter.folder / ADAPTER_FILE).is_file():
+            raise InvalidInput(f"adapter {adapter.id!r}: there is no {ADAPTER_FILE} in {adapter.folder}")
+        async with self._changing:
+            if adapter != self._server.adapter:
+                await self._replace(adapter)
+
+    async def close(self) -> None:
+        """End the child process; replies under way break off."""
+        self._server.retired = True
+        await asyncio.to_thread(self._server.stop)
+
+    async def _living(self) -> LlamaCppServer:
+        """The current server, started again if its process died."""
+        if not self._server.alive():
+            async with self._changing:
+                if not self._server.alive():
+                    log.error("llama.cpp died and is started again")
+                    await self._replace(self._server.adapter)
+        return self._server
+
+    async def _replace(self, adapter: Adapter | None) -> None:
+        """Load a server with `adapter`, make it current, and retire the old one; the caller holds the lock."""
+        old, new = self._server, LlamaCppServer(self._options, adapter)
+        try:
+            await asyncio.to_thread(new.load)
+        except BaseException:
+            new.stop()
+            raise
+        self._server, old.retired = new, True
+        self._stop_if_unused(old)
+
+    def _stop_if_unused(self, server: LlamaCppServer) -> None:
+        if server.retired and server.users == 0:
+            asyncio.get_running_loop().run_in_executor(None, server.stop)

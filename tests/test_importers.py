@@ -1,0 +1,341 @@
+"""Every export format is recognised, read into conversations, and survives malformed records."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.conversation import ImportedConversation
+from assistant.errors import InvalidInput, NotFound
+from tests import exports
+from training.importers import LogReader
+
+
+def read(path: Path, **options: Any) -> tuple[LogReader, list[ImportedConversation]]:
+    reader = LogReader(path, **options)
+    return reader, list(reader)
+
+
+def turns(conversation: ImportedConversation) -> list[tuple[str, str]]:
+    return [(message.author, message.text) for message in conversation.messages]
+
+
+ZENDESK_TURNS = [
+    ("customer", "Where is my parcel?"),
+    ("person", "It arrives & is yours on Monday: track it (https://t.example/1)."),
+    ("system", "This ticket was solved."),
+]
+
+
+def test_zendesk_tickets_with_users_beside_them(tmp_path: Path) -> None:
+    file = {"users": exports.ZENDESK_USERS, "tickets": [exports.zendesk_ticket()], "count": 1}
+    reader, (ticket,) = read(exports.write_json(tmp_path / "export.json", file))
+    assert (reader.format.name, reader.failed, ticket.source, ticket.external_id) == ("zendesk", 0, "zendesk", "35436")
+    assert turns(ticket) == ZENDESK_TURNS
+    assert [message.name for message in ticket.messages] == ["Rosa Diaz", "Ben Ode", None]
+    assert ticket.messages[1].created_at == datetime(2024, 3, 1, 9, 30, tzinfo=UTC)
+    assert (ticket.customer_id, ticket.resolved, ticket.satisfaction, ticket.satisfaction_comment) == (
+        "11",
+        True,
+        5,
+        "quick!",
+    )
+
+
+def test_zendesk_tickets_as_lines_and_with_their_comments_beside_them(tmp_path: Path) -> None:
+    ticket = exports.zendesk_ticket()
+    comments = [comment | {"ticket_id": ticket["id"]} for comment in ticket.pop("comments")]
+    lines = exports.write_lines(tmp_path / "a.jsonl.gz", [{"ticket": ticket, "comments": {"comments": comments}}])
+    apart = exports.write_json(tmp_path / "b.json", {"tickets": [ticket], "comments": comments})
+    flat = exports.write_json(tmp_path / "c.json", comments[::-1])
+    for path in (lines, apart, flat):
+        assert turns(read(path)[1][0]) == ZENDESK_TURNS, path
+
+
+def test_a_zendesk_ticket_without_comments_has_its_description(tmp_path: Path) -> None:
+    ticket = exports.zendesk_ticket()
+    del ticket["comments"]
+    assert turns(read(exports.write_json(tmp_path / "t.json", {"tickets": [ticket]}))[1][0]) == [
+        ("customer", "Where is my parcel?")
+    ]
+
+
+def test_intercom_conversations(tmp_path: Path) -> None:
+    for name, value in (
+        ("list.json", {"conversations": [exports.intercom_conversation()]}),
+        ("one.json", exports.intercom_conversation()),
+    ):
+        reader, (chat,) = read(exports.write_json(tmp_path / name, value))
+        assert (reader.format.name, chat.external_id, chat.customer_id) == ("intercom", "1911149811", "5bc8f7")
+        assert turns(chat) == [
+            ("customer", "Can I change my address?"),
+            ("assistant", "One moment"),
+            ("person", "Yes, under Settings."),
+        ]
+        assert (chat.resolved, chat.satisfaction, chat.messages[2].name) == (True, 4, "Mark Strong")
+        assert chat.messages[0].created_at == datetime.fromtimestamp(1539897198, UTC)
+
+
+def test_chatwoot_conversations_whole_and_in_pieces(tmp_path: Path) -> None:
+    messages = exports.chatwoot_messages()
+    whole = {"id": 7, "inbox_id": 1, "status": "resolved", "messages": messages, "meta": {"sender": {"id": 99}}}
+    expected = [
+        ("assistant", "Hi!"),
+        ("customer", "Do you ship to Oslo?"),
+        ("assistant", "Let me see"),
+        ("person", "We do, in three days."),
+    ]
+    for name, value in (
+        ("whole.json", {"data": {"meta": {}, "payload": [whole]}}),
+        ("pieces.json", {"meta": {}, "payload": messages}),
+    ):
+        reader, (chat,) = read(exports.write_json(tmp_path / name, value))
+        assert (reader.format.name, chat.external_id, chat.customer_id, chat.satisfaction) == ("chatwoot", "7", "99", 5)
+        assert turns(chat) == expected
+    shuffled = [
+        json.loads(json.dumps(m).replace('"conversation_id": 7', f'"conversation_id": {c}'))
+        for m in messages
+        for c in (7, 8)
+    ]
+    reader, chats = read(exports.write_lines(tmp_path / "mixed.jsonl", shuffled))
+    assert [(chat.external_id, turns(chat)) for chat in chats] == [("7", expected), ("8", expected)]
+
+
+def test_freshdesk_tickets(tmp_path: Path) -> None:
+    reader, (ticket,) = read(exports.write_json(tmp_path / "f.json", [exports.freshdesk_ticket()]))
+    assert (reader.format.name, ticket.external_id, ticket.customer_id, ticket.resolved) == (
+        "freshdesk",
+        "20",
+        "1",
+        True,
+    )
+    assert turns(ticket) == [
+        ("customer", "I want a refund"),
+        ("person", "Sure, within five days."),
+        ("customer", "Thank you!"),
+    ]
+    single = read(exports.write_json(tmp_path / "one.json", exports.freshdesk_ticket()))[1]
+    legacy = {"helpdesk_ticket": {"display_id": 20, "description": "I want a refund", "notes": []}}
+    assert turns(single[0]) == turns(ticket)
+    assert turns(read(exports.write_lines(tmp_path / "legacy.jsonl", [legacy]))[1][0]) == turns(ticket)[:1]
+
+
+def test_open_webui_follows_the_current_branch(tmp_path: Path) -> None:
+    reader, (chat,) = read(exports.write_json(tmp_path / "chat-export.json", [exports.open_webui_chat()]))
+    assert (reader.format.name, chat.external_id, chat.customer_id) == ("open-webui", "c-1", "u-9")
+    assert turns(chat) == [
+        ("customer", "Which lamp is dimmable?"),
+        ("assistant", "The Aurora."),
+        ("customer", "Thanks"),
+    ]
+    assert (chat.messages[1].rating, chat.messages[1].name) == (1, "Smol")
+
+
+def test_a_looping_message_tree_is_reported_not_followed(tmp_path: Path) -> None:
+    chat = exports.open_webui_chat()
+    chat["chat"]["history"]["messages"]["m1"]["parentId"] = "m4"
+    reader, chats = read(exports.write_json(tmp_path / "c.json", [chat, exports.open_webui_chat("c-2")]))
+    assert ([c.external_id for c in chats], reader.failed) == (["c-2"], 1)
+    assert "message tree is broken" in reader.failures[0].reason
+
+
+def test_our_own_format(tmp_path: Path) -> None:
+    reader, (chat,) = read(exports.write_lines(tmp_path / "shop.jsonl.gz", [exports.MESSAGES]))
+    assert (reader.format.name, chat.source, chat.external_id) == ("messages", "shop", "a-1")
+    assert turns(chat) == [("system", "Be kind."), ("customer", "Is it in stock?"), ("assistant", "Yes.")]
+    assert (chat.customer_id, chat.resolved, chat.messages[2].rating, chat.messages[2].name) == ("c-7", True, 1, "Ida")
+    assert chat.messages[1].created_at == datetime(2024, 5, 1, 6, tzinfo=UTC)
+
+
+def test_openai_parts_and_tools_and_stable_ids(tmp_path: Path) -> None:
+    record = {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Weather?"}, {"type": "image_url", "image_url": {}}]},
+            {"role": "assistant", "content": None, "tool_calls": [{}]},
+            {"role": "tool", "content": "21"},
+            {"role": "assistant", "content": "21 degrees."},
+        ]
+    }
+    path = exports.write_lines(tmp_path / "o.jsonl", [record, record])
+    _, (first, second) = read(path, format="openai")
+    assert turns(first) == [("customer", "Weather?"), ("assistant", "21 degrees.")]
+    assert first.external_id == second.external_id
+
+
+def test_sharegpt_and_alpaca(tmp_path: Path) -> None:
+    sharegpt = {"id": "s1", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello"}]}
+    alpaca = {"instruction": "Translate", "input": "chat", "output": "cat", "history": [["a", "b"]]}
+    reader, (chat,) = read(exports.write_json(tmp_path / "s.json", [sharegpt]))
+    assert (reader.format.name, chat.external_id, turns(chat)) == (
+        "sharegpt",
+        "s1",
+        [("customer", "Hi"), ("assistant", "Hello")],
+    )
+    reader, (chat,) = read(exports.write_json(tmp_path / "a.json", [alpaca]))
+    assert reader.format.name == "alpaca"
+    assert turns(chat) == [
+        ("customer", "a"),
+        ("assistant", "b"),
+        ("customer", "Translate\n\nchat"),
+        ("assistant", "cat"),
+    ]
+
+
+def write_csv(path: Path, rows: list[list[str]], delimiter: str = ",", encoding: str = "utf-8") -> Path:
+    with path.open("w", encoding=encoding, newline="") as file:
+        csv.writer(file, delimiter=delimiter).writerows(rows)
+    return path
+
+
+def test_csv_with_a_message_a_row(tmp_path: Path) -> None:
+    rows = [
+        ["Ticket ID", "Sender", "Message", "Created At", "Private"],
+        ["1", "Agent", "We do.", "2024-01-01 10:05", "no"],
+        ["2", "customer", "Other", "2024-01-01 09:00", "no"],
+        ["1", "Customer", "Do you\nship?", "2024-01-01 10:00", ""],
+        ["1", "Agent", "secret", "2024-01-01 10:06", "yes"],
+    ]
+    for encoding, delimiter in (("utf-8-sig", ";"), ("utf-16", "\t"), ("utf-8", ",")):
+        path = write_csv(tmp_path / f"{encoding}.csv", rows, delimiter, encoding)
+        reader, chats = read(path)
+        assert [chat.external_id for chat in chats] == ["1", "2"]
+        assert turns(chats[0]) == [("customer", "Do you\nship?"), ("person", "We do.")]
+        assert (reader.format.name, reader.failed) == ("csv", 0)
+
+
+def test_csv_with_a_question_and_answer_a_row_and_told_columns(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "faq.csv", [["frage", "antwort", "wer"], ["Wann?", "Morgen.", "Uwe"], ["", "x", "y"]])
+    reader, (chat,) = read(path, columns={"question": "frage", "answer": "antwort", "name": "wer"})
+    assert turns(chat) == [("customer", "Wann?"), ("person", "Morgen.")]
+    assert (chat.messages[1].name, reader.failures[0].place) == ("Uwe", "row 3")
+
+
+def test_csv_whose_columns_cannot_be_told_apart_says_how_to_name_them(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "x.csv", [["a", "b"], ["1", "2"]])
+    with pytest.raises(InvalidInput, match="--columns"):
+        read(path)
+    with pytest.raises(InvalidInput, match="no column 'c'"):
+        read(path, columns={"question": "c"})
+
+
+def test_malformed_records_are_told_with_place_and_reason_and_the_rest_is_imported(tmp_path: Path) -> None:
+    good = [exports.MESSAGES | {"id": f"g{i}"} for i in range(3)]
+    lines = [
+        good[0],
+        '{"id": 1, "messages": [',
+        "[1, 2]",
+        {"id": "x"},
+        {"id": "y", "messages": "hello"},
+        {"id": "z", "messages": [{"role": "wizard", "content": "abra"}]},
+        {"id": "t", "messages": [{"role": "user", "content": "x", "created_at": "yesterdayish"}]},
+        {"id": ["list"], "messages": [{"role": "user", "content": "x"}]},
+        {"id": "e", "messages": [{"role": "system", "content": "only rules"}]},
+        good[1],
+        "",
+        good[2],
+    ]
+    reader, chats = read(exports.write_lines(tmp_path / "m.jsonl", lines))
+    assert [chat.external_id for chat in chats] == ["g0", "g1", "g2"]
+    assert (reader.failed, reader.empty) == (7, 1)
+    assert [failure.place for failure in reader.failures] == [f"line {n}" for n in range(2, 9)]
+    reasons = " | ".join(failure.reason for failure in reader.failures)
+    for part in (
+        "not JSON",
+        "not an object",
+        "does not look like messages",
+        "'hello'",
+        "'wizard'",
+        "'yesterdayish'",
+        "['list']",
+    ):
+        assert part in reasons
+
+
+def test_a_broken_first_line_does_not_hide_the_format(tmp_path: Path) -> None:
+    reader, chats = read(exports.write_lines(tmp_path / "m.jsonl", ['{"id": 1, "messages": [', exports.MESSAGES]))
+    assert (reader.format.name, len(chats), reader.failures[0].place) == ("messages", 1, "line 1")
+
+
+def test_a_truncated_array_gives_what_came_before(tmp_path: Path) -> None:
+    text = json.dumps([exports.freshdesk_ticket(n) for n in range(5)])
+    path = tmp_path / "cut.json"
+    path.write_text(text[: text.rindex('"subject"')], "utf-8")
+    reader, tickets = read(path)
+    assert [ticket.external_id for ticket in tickets] == ["0", "1", "2", "3"]
+    assert reader.failures[0].place == "record 5"
+
+
+def test_a_truncated_gzip_gives_what_came_before(tmp_path: Path) -> None:
+    path = exports.write_lines(
+        tmp_path / "m.jsonl.gz", [exports.MESSAGES | {"id": str(random.random())} for _ in range(2000)]
+    )
+    path.write_bytes(path.read_bytes()[:-500])
+    reader, chats = read(path)
+    assert len(chats) > 1000
+    assert "damaged" in reader.failures[-1].reason
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "[1, 2]", '{"a": 1}', '{"rows": [{"x": 1}]}', "\x00\x01\x02", "just words\nand more"]
+)
+def test_a_file_of_no_known_format_is_refused_with_what_was_seen(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(content, "utf-8")
+    with pytest.raises(InvalidInput):
+        read(path)
+
+
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="nowhere"):
+        LogReader(tmp_path / "nowhere.json")
+    with pytest.raises(InvalidInput, match="folder"):
+        LogReader(tmp_path)
+
+
+def test_a_source_can_be_told(tmp_path: Path) -> None:
+    path = exports.write_json(tmp_path / "f.json", [exports.freshdesk_ticket()])
+    assert read(path, source="brand-b")[1][0].source == "brand-b"
+
+
+def test_no_field_of_any_type_stops_an_import(tmp_path: Path) -> None:
+    """Every field of every format replaced by every kind of value: reported or imported, never raised."""
+    records = [
+        exports.zendesk_ticket(),
+        exports.intercom_conversation(),
+        {"id": 7, "inbox_id": 1, "messages": exports.chatwoot_messages(), "meta": {"sender": {"id": 1}}},
+        exports.freshdesk_ticket(),
+        exports.open_webui_chat(),
+        exports.MESSAGES,
+        {"conversations": [{"from": "human", "value": "x"}]},
+    ]
+    odd = [None, 5, 1.5, True, "text", [], [1], ["x", None], {}, {"a": 1}, {"id": [1]}, "\ud800", "\x00"]
+    for number, record in enumerate(records):
+        text = json.dumps(record)
+        variants = [record]
+        for path in _paths(record):
+            for value in odd:
+                changed = json.loads(text)
+                _set(changed, path, value)
+                variants.append(changed)
+        file = tmp_path / f"{number}.jsonl"
+        file.write_text("\n".join(map(json.dumps, variants)), "utf-8")
+        reader, chats = read(file)
+        assert len(chats) + reader.failed + reader.empty >= len(variants) * 0.5
+        assert all(chat.content_hash for chat in chats)
+
+
+def _paths(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, inner in items for found in ((*prefix, key), *_paths(inner, (*prefix, key)))]
+
+
+def _set(record: Any, path: tuple[Any, ...], value: object) -> None:
+    for key in path[:-1]:
+        record = record[key]
+    record[path[-1]] = value

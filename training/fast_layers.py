@@ -1,0 +1,266 @@
+"""The layers that make training fast on few cores: packed attention, merged LoRA products, loss without big logits.
+
+Each computes exactly what it replaces (tests compare values and gradients); knows nothing of data or optimisation.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from peft.tuners.lora.layer import Linear as LoraLinear
+from torch import Tensor, nn
+from transformers import AttentionInterface
+from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
+
+from training.packing import Pack
+
+PACKED = "assistant_packed"  # name of the attention for `attn_implementation`
+HEAD_ROWS = 256  # logits held at once: 256 x 49,152 floats are 50 MB
+
+
+class _Spread(torch.autograd.Function):
+    """The stream (n, c) in the padded layout: (b, l, c) of the rests, or (b, p + l, c) with the prefix before each.
+
+    Its backward needs no scattered additions: each rest token stands in one place, and the prefix is summed.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, stream: Tensor, pack: Pack, with_prefix: bool) -> Tensor:
+        places = pack.keys if with_prefix else pack.rows
+        ctx.pack, ctx.with_prefix = pack, with_prefix
+        return stream.index_select(0, places.flatten()).view(*places.shape, stream.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,), pack = grads, ctx.pack
+        channels, prefix = grad.shape[2], pack.prefix
+        out = grad.new_empty(prefix + len(pack.flat), channels)
+        if ctx.with_prefix:
+            torch.sum(grad[:, :prefix], dim=0, out=out[:prefix])
+            grad = grad[:, prefix:]
+        else:
+            out[:prefix] = 0
+        torch.index_select(grad.reshape(-1, channels), 0, pack.flat, out=out[prefix:])
+        return out, None, None
+
+
+class _Collect(torch.autograd.Function):
+    """The rests' tokens (n - p, c) out of the padded layout (b * l, c)."""
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor, flat: Tensor) -> Tensor:
+        ctx.save_for_backward(flat)
+        ctx.rows = len(padded)
+        return padded.index_select(0, flat)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (flat,) = ctx.saved_tensors
+        out = grads[0].new_zeros(ctx.rows, grads[0].shape[1])
+        return out.index_copy_(0, flat, grads[0]), None
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    packing: Pack,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **unused: Any,
+) -> tuple[Tensor, None]:
+    """Attention of a Pack: no example sees another, all see the shared prefix. Query (1, h, n, d) -> (1, n, h, d).
+
+    `attention_mask` is None: the pack says who sees whom.
+    """
+    heads, size, prefix = query.shape[1], query.shape[3], packing.prefix
+    batch, width = packing.rows.shape
+    groups = heads // key.shape[1]
+
+    def stream(states: Tensor) -> Tensor:
+        return states[0].transpose(0, 1).flatten(1)
+
+    def padded(states: Tensor, with_prefix: bool) -> Tensor:
+        laid: Tensor = _Spread.apply(stream(states), packing, with_prefix)  # type: ignore[no-untyped-call]
+        return laid.view(batch, laid.shape[1], -1, size).transpose(1, 2)
+
+    def per_head(states: Tensor) -> Tensor:
+        return states.repeat_interleave(groups, dim=1) if groups > 1 else states
+
+    keys, values = per_head(padded(key, True)), per_head(padded(value, True))
+    mixed = F.scaled_dot_product_attention(
+        padded(query, False), keys, values, attn_mask=packing.mask, dropout_p=dropout, scale=scaling
+    )
+    rests: Tensor = _Collect.apply(  # type: ignore[no-untyped-call]
+        mixed.transpose(1, 2).reshape(batch * width, heads * size), packing.flat
+    )
+    out = rests.view(-1, heads, size)
+    if prefix:
+        first = F.scaled_dot_product_attention(
+            query[:, :, :prefix],
+            per_head(key[:, :, :prefix]),
+            per_head(value[:, :, :prefix]),
+            dropout_p=dropout,
+            is_causal=True,
+            scale=scaling,
+        )
+        out = torch.cat([first[0].transpose(0, 1), out])
+    return out[None], None
+
+
+def register_packed_attention() -> None:
+    """Make PACKED a known attention of transformers; it needs `packing=Pack` in every forward call."""
+    AttentionInterface.register(PACKED, packed_attention)
+
+
+class _MergedProduct(torch.autograd.Function):
+    """x (W + s B A)^T as one product: cheaper than two thin ones beside it, and only x is kept for backward."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(x, weight, a, b)
+        ctx.scale = scale
+        return F.linear(x, torch.addmm(weight, b, a, alpha=scale))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, a, b = ctx.saved_tensors
+        grad, flat = grads[0].reshape(-1, grads[0].shape[-1]), x.reshape(-1, x.shape[-1])
+        for_x = None
+        if ctx.needs_input_grad[0]:
+            for_x = (grad @ torch.addmm(weight, b, a, alpha=ctx.scale)).view(x.shape)
+        for_b = (grad.t() @ (flat @ a.t())).mul_(ctx.scale)
+        for_a = ((grad @ b).t() @ flat).mul_(ctx.scale)
+        return for_x, None, for_a, for_b, None
+
+
+class MergedLoraLinear(LoraLinear):
+    """PEFT's LoRA layer with the product merged; for plain LoRA in float32 with one adapter and no dropout.
+
+    In bfloat16 merging would round the small update away.
+    """
+
+    def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """(…, in) -> (…, out)."""
+        base = cast(nn.Linear, self.get_base_layer())
+        if self.disable_adapters:
+            return F.linear(x, base.weight, base.bias)
+        name = self.active_adapters[0]
+        out: Tensor = _MergedProduct.apply(  # type: ignore[no-untyped-call]
+            x, base.weight, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
+        )
+        return out if base.bias is None else out.add_(base.bias)
+
+
+class _FrozenNorm(torch.autograd.Function):
+    """Root-mean-square norm with a fixed weight: keeps one tensor instead of five."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        inverse = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
+        normal = x * inverse
+        ctx.save_for_backward(normal, inverse, weight)
+        scaled: Tensor = normal * weight
+        return scaled
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        normal, inverse, weight = ctx.saved_tensors
+        grad = grads[0] * weight
+        along = torch.linalg.vecdot(grad, normal).unsqueeze(-1).div_(normal.shape[-1])
+        return grad.addcmul_(normal, along, value=-1).mul_(inverse), None, None
+
+
+class FrozenNorm(LlamaRMSNorm):
+    """LlamaRMSNorm whose weight does not learn."""
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        """(…, c) -> (…, c)."""
+        out: Tensor = _FrozenNorm.apply(  # type: ignore[no-untyped-call]
+            hidden_states, self.weight, self.variance_epsilon
+        )
+        return out
+
+
+class _GatedSilu(torch.autograd.Function):
+    """silu(gate) * up, computing silu again in backward instead of keeping it."""
+
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
+        ctx.save_for_backward(gate, up)
+        return F.silu(gate).mul_(up)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        gate, up = ctx.saved_tensors
+        return torch.ops.aten.silu_backward(grads[0] * up, gate), F.silu(gate).mul_(grads[0])
+
+
+class LeanMLP(LlamaMLP):
+    """LlamaMLP with less kept for backward."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, c) -> (…, c)."""
+        out: Tensor = self.down_proj(_GatedSilu.apply(self.gate_proj(x), self.up_proj(x)))  # type: ignore[no-untyped-call]
+        return out
+
+
+def speed_up(model: nn.Module) -> None:
+    """Give the plain float32 layers of a PEFT model their lean forms; others stay as they are.
+
+    The classes are swapped in place, so that names, weights and saving remain PEFT's and transformers'.
+    """
+    for module in model.modules():
+        if type(module) is LoraLinear and _plain(module):
+            module.__class__ = MergedLoraLinear
+        elif type(module) is LlamaRMSNorm and module.weight.dtype == torch.float32:
+            module.__class__ = FrozenNorm
+        elif type(module) is LlamaMLP and module.config.hidden_act == "silu":
+            module.__class__ = LeanMLP
+
+
+def _plain(module: LoraLinear) -> bool:
+    """Is this LoRA without variants, dropout or lower precision?"""
+    name = module.active_adapters[0]
+    return (
+        isinstance(module.lora_dropout[name], nn.Identity)
+        and name not in module.lora_variant
+        and module.lora_A[name].bias is None
+        and module.get_base_layer().weight.dtype == torch.float32
+        and not module.fan_in_fan_out
+    )
+
+
+class _ReplyLoss(torch.autograd.Function):
+    """Summed cross-entropy of a fixed output head; the gradient is made on the way, so logits are never kept."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
+        gradient = torch.empty_like(hidden)
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        for start in range(0, len(hidden), HEAD_ROWS):
+            rows = slice(start, start + HEAD_ROWS)
+            logits = F.linear(hidden[rows], head).float()
+            target = targets[rows, None]
+            log_sum = torch.logsumexp(logits, dim=1, keepdim=True)
+            total += (log_sum - logits.gather(1, target)).sum()
+            chances = logits.sub_(log_sum).exp_()
+            chances.scatter_add_(1, target, chances.new_full(target.shape, -1.0))
+            gradient[rows] = chances.to(head.dtype) @ head
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return ctx.saved_tensors[0] * grads[0], None, None
+
+
+def reply_loss(hidden: Tensor, head: Tensor, targets: Tensor) -> Tensor:
+    """Summed cross-entropy in nats of `targets` (t,) from last hidden states (t, c) and a frozen head (v, c)."""
+    loss: Tensor = _ReplyLoss.apply(hidden, head, targets)  # type: ignore[no-untyped-call]
+    return loss

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[1]
 PAYLOADS = Path(os.environ.get("ASSISTANT_DATA") or ROOT / "../shared/data") / "security" / "xss_payloads.txt"
+ASSISTANT = (sys.executable, "-c", "from ui.cli import main; main()")
 GOOD = "You can **return** lamps within 30 days."
 OWN_PAYLOADS = (
     "<img src=x onerror=alert(1)>",
@@ -275,7 +276,7 @@ def test_chinese_browsers_get_chinese_words_and_may_switch(browser: Browser, sit
 
 
 def run(home: Path, *arguments: str) -> None:
-    command = [sys.executable, "-m", "ui.cli", "--home", str(home), *arguments]
+    command = [*ASSISTANT, "--home", str(home), *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
 
@@ -291,7 +292,7 @@ def real_server(home: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "ui.cli", "--home", str(home), "serve", "--port", str(port)]
+    command = [*ASSISTANT, "--home", str(home), "serve", "--port", str(port)]
     with (home / "serve.log").open("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:

@@ -81,10 +81,17 @@ def test_every_word_the_script_says_is_known() -> None:
     assert said <= {field.name for field in fields(Words)}
 
 
-def test_the_accent_is_readable_and_the_company_cannot_break_the_page(config: dict[str, Any]) -> None:
-    head = config["head"]
+def test_the_accent_is_readable_and_the_company_cannot_break_the_page(client: httpx.Client) -> None:
+    head = client.get("/").text.partition("</head>")[0]
     assert "--accent: #7c7408" in head and "--accent: #ffee00" in head
-    assert "<Co>" not in head
+    assert "<title>Tom &amp; &lt;Co&gt;</title>" in head and "<Co>" not in head.partition("<title>")[2]
+
+
+def test_the_page_names_no_other_host(client: httpx.Client) -> None:
+    page = client.get("/")
+    assert int(page.headers["content-length"]) == len(page.content)
+    told = set(re.findall(r"https?://([^/\s\"'&<>\\]+)", page.text)) - {"127.0.0.1", client.base_url.netloc.decode()}
+    assert told <= {"www.w3.org"}, told
 
 
 def test_calls_answer_in_words_not_in_tracebacks(client: httpx.Client, config: dict[str, Any]) -> None:

@@ -23,8 +23,9 @@ from ui.api import Services
 from ui.chat_calls import ChatCalls
 from ui.chat_wire import Json, problem_json
 from ui.limits import address_key
+from ui.page_head import PageHead
 from ui.suggestions import Examples
-from ui.words import WORDS
+from ui.words import ENGLISH, WORDS
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("chat_state.js", "chat_text.js", "chat_frame.js", "chat_rows.js", "chat_turn.js", "chat_start.js")
@@ -83,7 +84,6 @@ def mount_chat(app: FastAPI, services: Services) -> FastAPI:
         build_chat(services),
         path="/",
         theme=gr.themes.Base(font=SYSTEM_FONTS, font_mono=("ui-monospace", "monospace")),
-        head=head(services.assistant.settings),
         footer_links=[],
         run_history=False,
         ssr_mode=False,
@@ -91,19 +91,26 @@ def mount_chat(app: FastAPI, services: Services) -> FastAPI:
         show_error=False,
         max_file_size=1,
     )
+    mounted.add_middleware(PageHead, head=head(services.assistant.settings))
     return mounted
 
 
 def head(settings: Settings) -> str:
-    """Style and icon. Not Gradio's `css`, which loses `:root` within media queries."""
+    """Title, link preview, icon and style. Not Gradio's `css`, which loses `:root` within media queries."""
     light, dark = accent.light(settings.accent_color), accent.dark(settings.accent_color)
+    company = escape(settings.company)
     return f"""
+        <title>{company}</title>
+        <meta property="og:title" content="{company}">
+        <meta property="og:type" content="website">
+        <meta name="description" property="og:description" content="{escape(ENGLISH.invitation)}">
         <link rel="icon" href="data:image/svg+xml,{quote(_icon(settings.company, light))}">
         <style>
         :root {{ --accent: {light.color}; --on-accent: {light.on_color}; }}
         @media (prefers-color-scheme: dark) {{ :root {{ --accent: {dark.color}; --on-accent: {dark.on_color}; }} }}
         {_static(STYLES)}
-        </style>"""
+        </style>
+    """
 
 
 def _static(names: Sequence[str]) -> str:

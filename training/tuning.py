@@ -1,0 +1,80 @@
+"""From examples to a registered adapter: optionally sweep, train, write the folder, register it.
+
+The one place where training's parts are joined; knows nothing of where examples come from.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.base_model import BaseModel, base_model
+from assistant.settings import Settings
+from training.adapter_files import AdapterOrigin, new_adapter_id, write_adapter
+from training.curve import write_events
+from training.dataset import dataset_hash
+from training.examples import Example
+from training.lora import TrainingFigures, TrainingJob, Watcher, train, watch_nothing
+from training.parallel import join_world
+from training.recipe import Recipe, sweep_candidates
+from training.registry import Registry
+from training.sweep import successive_halving
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A trained, registered adapter and how its run went."""
+
+    id: str
+    folder: Path
+    figures: TrainingFigures
+
+
+def tune(
+    settings: Settings,
+    recipe: Recipe,
+    examples: Sequence[Example],
+    *,
+    sources: Sequence[str] = (),
+    sweep: bool = False,
+    watch: Watcher = watch_nothing,
+) -> Tuned | None:
+    """Train one adapter and put it on the shelf; a killed call goes on when it is repeated with the same arguments.
+
+    Returns None in the helping processes of torchrun. Raises InvalidInput when there is nothing to learn from.
+    """
+    base = base_model(settings)
+    runs = settings.home / "runs" / dataset_hash(examples)[:16]
+    if sweep:
+        recipe = _swept(settings, base, recipe, examples, runs, watch)
+    run_folder = runs / "run"
+    result = train(_job(settings, base, recipe, run_folder), examples, watch)
+    if not join_world().leads:
+        return None
+    origin = AdapterOrigin(new_adapter_id(result.figures.dataset_hash), base, recipe, settings.company, tuple(sources))
+    folder = write_adapter(settings.adapters_folder, origin, result)
+    write_events(settings.home / "runs" / "tensorboard" / origin.id, result.figures.points)
+    Registry(settings).add(origin.id, result.figures.validation_loss)
+    shutil.rmtree(runs)
+    return Tuned(origin.id, folder, result.figures)
+
+
+def _job(settings: Settings, base: BaseModel, recipe: Recipe, run_folder: Path) -> TrainingJob:
+    return TrainingJob(recipe, base.folder, base.sha256, settings.company, run_folder)
+
+
+def _swept(
+    settings: Settings, base: BaseModel, recipe: Recipe, examples: Sequence[Example], runs: Path, watch: Watcher
+) -> Recipe:
+    """The best of a few neighbours of `recipe`."""
+    tried = 0
+
+    def try_one(candidate: Recipe) -> float:
+        nonlocal tried
+        tried += 1
+        job = _job(settings, base, candidate, runs / f"sweep-{tried}")
+        return train(job, examples, watch).figures.validation_loss
+
+    return successive_halving(sweep_candidates(recipe), try_one).best

@@ -69,3 +69,19 @@ def _remote(settings: Settings) -> Engine:
             seconds=settings.engine_seconds,
         )
     )
+
+
+def _torch(settings: Settings) -> Engine:
+    from assistant.engines.torch_engine import TorchEngine, TorchOptions
+
+    name = settings.model or ensure_models(settings).gguf.stem
+    return TorchEngine(
+        TorchOptions(
+            name=Path(name).name if Path(name).exists() else name,
+            folder=str(torch_folder(settings)),
+            queue=settings.engine_queue,
+            context_tokens=settings.context_tokens,
+            threads=settings.threads or cores(),
+            seconds=settings.engine_seconds,
+        )
+    )

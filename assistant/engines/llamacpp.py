@@ -1,6 +1,6 @@
 """The llama.cpp engine: a GGUF model on CPU or GPU, all users in one batch, with at most one LoRA adapter at a time.
 
-Each adapter is served by a child process of its own; swapping starts the new one and lets the old one finish its replies.
+Each adapter is served by a child process of its own; a swap starts the new one and lets the old one finish its replies.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class LlamaCppServer:
         self.retired = False
         self._options = options
         self._url = ""
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115: lives as long as the process
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 lives as long as the process
         self._key = secrets.token_urlsafe(32)
         # A session of its own: Ctrl-C in the terminal reaches the parent only, which lets replies finish.
         self._process = subprocess.Popen(
@@ -94,16 +94,16 @@ class LlamaCppServer:
             self._process.kill()
             code = self._process.wait()
             with_adapter = f" with adapter {self.adapter.id!r}" if self.adapter else ""
-            raise Unavailable(f"llama.cpp could not load {options.model}{with_adapter} (exit {code}): {self._last_words()}")
+            raise Unavailable(
+                f"llama.cpp could not load {options.model}{with_adapter} (exit {code}): {self._last_words()}"
+            )
         self._url = json.loads(answer)["address"] + "/v1/chat/completions"
 
     def alive(self) -> bool:
         """Whether the process still runs."""
         return self._process.poll() is None
 
-    async def stream(
-        self, messages: Sequence[ChatMessage], sampling: Sampling, max_tokens: int
-    ) -> AsyncGenerator[str]:
+    async def stream(self, messages: Sequence[ChatMessage], sampling: Sampling, max_tokens: int) -> AsyncGenerator[str]:
         """Pieces of a reply."""
         body = chat_body(self._options.model.name, messages, sampling, max_tokens)
         body |= {"top_k": 0, "min_p": 0.0, "cache_prompt": True}  # sampling as the other engines do it

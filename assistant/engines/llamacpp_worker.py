@@ -32,7 +32,7 @@ def server_params(given: dict[str, Any]) -> xllamacpp.CommonParams:
     params.ui = False
     params.endpoint_slots = params.endpoint_props = params.endpoint_metrics = False
     params.verbosity = 1
-    # A batch is the unit of cancellation: a small one lets a vanished reader stop a long prompt soon, at the same speed.
+    # A batch is the unit of cancellation: small ones let a vanished reader stop a long prompt soon, at equal speed.
     params.n_batch = params.n_ubatch = BATCH_TOKENS
     params.n_parallel = given["slots"]
     params.n_ctx = given["slots"] * given["context_tokens"]

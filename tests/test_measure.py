@@ -28,6 +28,14 @@ async def test_a_reply_counts_as_busy_until_it_ends() -> None:
     assert value(metrics, "engine_busy") == 0
 
 
+async def test_the_models_share_of_the_time_is_told_without_the_readers() -> None:
+    metrics = Metrics()
+    generation = await MeasuredEngine(FakeEngine(["one two"], pause=0.05), metrics).generate([], Sampling())
+    async for _ in generation.pieces:
+        await asyncio.sleep(0.1)
+    assert 0.1 <= value(metrics, "model_seconds_sum") < 0.19 and value(metrics, "model_seconds_count") == 1
+
+
 async def test_a_closed_reply_is_closed_inside_too_begun_or_not() -> None:
     metrics, engine = Metrics(), FakeEngine(["one two", "three"])
     begun = await MeasuredEngine(engine, metrics).generate([], Sampling())

@@ -34,6 +34,9 @@ class Metrics:
         self.turn_seconds = Histogram(
             "assistant_turn_seconds", "Message to stored reply", buckets=SECONDS, registry=registry
         )
+        self.model_seconds = Histogram(
+            "assistant_model_seconds", "Waiting for the model, per reply", buckets=SECONDS, registry=registry
+        )
         self.overloads = Counter("assistant_overloads", "Replies refused for want of a place", registry=registry)
         self.busy = Gauge("assistant_engine_busy", "Replies being generated", registry=registry)
         self.queued = Gauge("assistant_engine_queued", "Replies waiting for a slot", registry=registry)
@@ -72,13 +75,15 @@ class MeasuredEngine:
 
     async def generate(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Generation:
         """As of the engine inside; counts as queued until it returns, then as busy until its pieces end."""
+        started = time.perf_counter()
         try:
             with self._metrics.queued.track_inprogress():
                 generation = await self._engine.generate(messages, sampling)
         except Overloaded:
             self._metrics.overloads.inc()
             raise
-        return Generation(generation.model, generation.adapter, CountedPieces(generation.pieces, self._metrics.busy))
+        waited = time.perf_counter() - started
+        return Generation(generation.model, generation.adapter, CountedPieces(generation.pieces, self._metrics, waited))
 
     def count(self, text: str) -> int:
         """As of the engine inside."""
@@ -94,19 +99,22 @@ class MeasuredEngine:
 
 
 class CountedPieces(AsyncGenerator[str]):
-    """The pieces of a reply; `gauge` is up from the start until they end, fail or are closed, begun or not."""
+    """The pieces of a reply: busy from the start until they end, fail or are closed, begun or not."""
 
-    def __init__(self, pieces: AsyncGenerator[str], gauge: Gauge) -> None:
-        self._pieces, self._gauge, self._running = pieces, gauge, True
-        gauge.inc()
+    def __init__(self, pieces: AsyncGenerator[str], metrics: Metrics, waited: float) -> None:
+        self._pieces, self._metrics, self._waited, self._running = pieces, metrics, waited, True
+        metrics.busy.inc()
 
     async def asend(self, value: None) -> str:
         """The next piece."""
+        started = time.perf_counter()
         try:
-            return await self._pieces.asend(value)
+            piece = await self._pieces.asend(value)
         except BaseException:
             self._ended()
             raise
+        self._waited += time.perf_counter() - started
+        return piece
 
     @overload
     async def athrow(
@@ -138,7 +146,8 @@ class CountedPieces(AsyncGenerator[str]):
     def _ended(self) -> None:
         if self._running:
             self._running = False
-            self._gauge.dec()
+            self._metrics.busy.dec()
+            self._metrics.model_seconds.observe(self._waited)
 
 
 class CountRequests:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -193,7 +194,7 @@ def _grounded(body: ChatRequest, prompt: Sequence[ChatMessage], assistant: Serve
                     citations = [citation_out(citation) for citation in reply.citations]
                     outcome.extra = {"assistant": reply.to_dict() | {"citations": citations}}
                     text = await asyncio.to_thread(_cut, reply.text, limit, assistant, outcome)
-                    for word in text.splitlines(keepends=True):
+                    for word in re.findall(r"\s*\S+\s*", text):
                         yield word
 
     return pieces

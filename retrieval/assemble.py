@@ -6,7 +6,6 @@ thousand vectors are in memory at a time. Knows nothing of files or of how a ver
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.documents import Passage
-from retrieval.index import CatalogueEntry, EmbedderId, FileRecord, Index, Passages
+from retrieval.index import CatalogueEntry, EmbedderId, FileRecord, Index, Passages, passage_of
 from retrieval.publish import Content
 from retrieval.staging import StagedVectors, find_rows, same_model, text_keys
 from retrieval.views import views
@@ -53,7 +51,7 @@ class Assembly:
 
     def views(self, number: int) -> tuple[str, ...]:
         """The texts of a passage that get a vector each."""
-        return views(Passage.from_dict(json.loads(self.line(number))))
+        return views(passage_of(self.line(number)))
 
     def content(
         self,

@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import logging
+import mmap
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +64,10 @@ class CatalogueEntry:
     language: str | None = None
     url: str | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready mapping without `first`, which follows from the order."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "first"}
+
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
@@ -74,21 +79,27 @@ class FileRecord:
     documents: tuple[str, ...]
 
 
+def passage_of(line: bytes) -> Passage:
+    """The passage in a JSON line."""
+    return Passage.from_dict(json.loads(line.decode()))  # decoded first: json would guess the encoding each time
+
+
 class Passages(Sequence[Passage]):
     """Passages of a version, read from its mapped file one at a time as they are asked for."""
 
     def __init__(self, path: Path) -> None:
-        empty = path.stat().st_size == 0
-        self._bytes = np.zeros(0, np.uint8) if empty else np.memmap(path, dtype=np.uint8, mode="r")
-        self._ends = np.flatnonzero(self._bytes == ord("\n"))
+        self._bytes: mmap.mmap | bytes = b""
+        if path.stat().st_size:
+            with path.open("rb") as stream:
+                self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._ends = np.flatnonzero(np.frombuffer(self._bytes, dtype=np.uint8) == ord("\n")) + 1
 
     def __len__(self) -> int:
         return len(self._ends)
 
     def line(self, number: int) -> bytes:
         """The JSON line of passage `number`, with its newline."""
-        start = int(self._ends[number - 1]) + 1 if number else 0
-        return self._bytes[start : int(self._ends[number]) + 1].tobytes()
+        return self._bytes[self._ends[number - 1] if number else 0 : self._ends[number]]
 
     @overload
     def __getitem__(self, number: int) -> Passage: ...
@@ -99,7 +110,7 @@ class Passages(Sequence[Passage]):
             return [self[n] for n in range(*number.indices(len(self)))]
         if not -len(self) <= number < len(self):
             raise IndexError(f"passage {number} of {len(self)}")
-        return Passage.from_dict(json.loads(self.line(number % len(self))))
+        return passage_of(self.line(number % len(self)))
 
     def __iter__(self) -> Iterator[Passage]:
         return (self[n] for n in range(len(self)))

@@ -181,8 +181,7 @@ class _Reading:
             self.failures.append(Failure(str(file.file), f"{where}id {document.id!r} was used before in this file"))
             return []
         identifier, before = identity
-        # Which line a row is on may change with every row above it: that is no change of the document.
-        content_hash = _hash(replace(document, row=None).content_hash, SPLITTING)
+        content_hash = _hash(document.content_hash, SPLITTING)
         same = before is not None and before.content_hash == content_hash
         if before is None:
             self.added += 1
@@ -192,7 +191,8 @@ class _Reading:
             self.updated += 1
         if same and before is not None and before.row == document.row:
             return [identifier]
-        passages = split(replace(document, id=identifier), self._count_tokens)
+        named = document if identifier == document.id else replace(document, id=identifier)
+        passages = split(named, self._count_tokens)
         out.writelines(json.dumps(p.to_dict(), ensure_ascii=False) + "\n" for p in passages)
         self.entries.append(_entry(document, identifier, content_hash, len(passages)))
         return [identifier]

@@ -14,11 +14,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from retrieval.documents import Document
+from retrieval.documents import Document, fields_of
 from retrieval.parse_faq import BadRow, FaqFile, read_rows
 from retrieval.parsing import Alive, Parsed, ParseLimits, Unreadable
 
@@ -37,7 +36,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a parser prints does not mix with the answers
 
     def send(message: dict[str, Any]) -> None:
-        out.write(json.dumps(message) + "\n")
+        out.write(json.dumps(message, default=fields_of) + "\n")
 
     for line in sys.stdin:
         _allow_processor_time(limits)
@@ -70,7 +69,7 @@ def _read(request: dict[str, str], limits: ParseLimits, send: Send) -> None:
             if isinstance(found, BadRow):
                 send({"problem": f"line {found.line}: {found.reason}"})
             else:
-                send({"document": asdict(found)})
+                send({"document": found})
         return
     if path.stat().st_size > limits.file_bytes:
         raise Unreadable(f"is larger than {limits.file_bytes >> 20:,} MiB")
@@ -79,7 +78,7 @@ def _read(request: dict[str, str], limits: ParseLimits, send: Send) -> None:
         raise Unreadable("holds no text")
     for problem in parsed.problems:
         send({"problem": problem})
-    send({"document": asdict(_document(parsed, name, source))})
+    send({"document": _document(parsed, name, source)})
 
 
 def _parser(suffix: str) -> Parser:

@@ -117,7 +117,7 @@ def _write_files(folder: Path, content: Content) -> None:
     _write_rows(folder / "vectors.npy", content.vectors, (len(content.owner), content.embedder.dimension))
     np.save(folder / "owner.npy", content.owner.astype(np.int32))
     np.save(folder / "keys.npy", content.keys)
-    _write_lines(folder / "documents.jsonl", (_without(asdict(d), "first") for d in content.documents))
+    _write_lines(folder / "documents.jsonl", (d.to_dict() for d in content.documents))
     _write_lines(folder / "files.jsonl", (asdict(f) for f in content.files))
     LexicalIndex.build(lexical_text(p) for p in Passages(folder / "passages.jsonl")).save(folder / LEXICAL)
     if needs_cells(len(content.owner)):
@@ -139,10 +139,6 @@ def _write_rows(path: Path, chunks: Iterable[np.ndarray], shape: tuple[int, int]
 def _write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
     with path.open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-
-
-def _without(record: dict[str, Any], key: str) -> dict[str, Any]:
-    return {k: v for k, v in record.items() if k != key}
 
 
 def _next_version(root: Path) -> str:

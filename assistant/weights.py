@@ -278,7 +278,8 @@ def _convert(source: Path, target: Path) -> None:
                 "Remedy: give the model's Hugging Face folder"
             ) from error
         # The weights are plain float32 now: as a quantised model it could neither be saved nor loaded.
-        del model.hf_quantizer
+        # Some versions of transformers keep the quantizer even when told to dequantise.
+        vars(model).pop("hf_quantizer", None)
         if "quantization_config" in model.config.to_dict():
             del model.config.quantization_config
         model.save_pretrained(staging)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from retrieval.index import CatalogueEntry, EmbedderId, FileRecord, Index, Passages, passage_of
+from retrieval.dense import read_rows
 from retrieval.publish import Content
 from retrieval.staging import StagedVectors, find_rows, same_model, text_keys
+from retrieval.version import CatalogueEntry, EmbedderId, FileRecord, Passages, Version, passage_of
 from retrieval.views import views
 
 if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
@@ -29,7 +30,7 @@ _GATHER = 8192  # vectors in memory while a version is written
 class Assembly:
     """The passages of the next version, numbered from 0: those of `kept` documents of `old`, then `new` ones."""
 
-    def __init__(self, old: Index | None, kept: Sequence[CatalogueEntry], new: Path, added: Sequence[CatalogueEntry]):
+    def __init__(self, old: Version | None, kept: Sequence[CatalogueEntry], new: Path, added: Sequence[CatalogueEntry]):
         self._old = old
         self._numbers = _passage_numbers(kept)
         self._new = Passages(new)
@@ -70,13 +71,12 @@ class Assembly:
         _, first = np.unique(keys[missing], axis=0, return_index=True)
         self._encode(missing[np.sort(first)], owner, ordinal, staged, embedder, progress)
         staged_rows = find_rows(staged.keys, keys)
-        old_vectors = np.empty((0, model.dimension), np.float32) if usable is None else usable.vectors
         return Content(
             embedder=model,
             documents=self.documents,
             files=files,
             passages=self.lines(),
-            vectors=_gathered(rows, old_vectors, staged_rows, staged.vectors()),
+            vectors=_gathered(rows, usable, staged_rows, staged),
             owner=owner,
             keys=keys,
             centroids=None if usable is None else usable.centroids,
@@ -110,7 +110,7 @@ class Assembly:
         progress(len(missing), len(missing))
 
 
-def without(old: Index, dropped: frozenset[str]) -> Content:
+def without(old: Version, dropped: frozenset[str]) -> Content:
     """The content of `old` less some documents, by id: nothing is encoded."""
     kept = [entry for entry in old.documents.values() if entry.id not in dropped]
     numbers = _passage_numbers(kept)
@@ -122,7 +122,7 @@ def without(old: Index, dropped: frozenset[str]) -> Content:
         documents=kept,
         files=[record for record in old.files if dropped.isdisjoint(record.documents)],
         passages=(old.passages.line(int(number)) for number in numbers),
-        vectors=(old.vectors[rows[at : at + _GATHER]] for at in range(0, len(rows), _GATHER)),
+        vectors=(read_rows(old.folder / "vectors.npy", rows[at : at + _GATHER]) for at in range(0, len(rows), _GATHER)),
         owner=renumbered[old.owner[rows]],
         keys=old.keys[rows],
         centroids=old.centroids,
@@ -139,12 +139,13 @@ def _passage_numbers(entries: Sequence[CatalogueEntry]) -> np.ndarray:
 
 
 def _gathered(
-    old_rows: np.ndarray, old: np.ndarray, staged_rows: np.ndarray, staged: np.ndarray
+    old_rows: np.ndarray, old: Version | None, staged_rows: np.ndarray, staged: StagedVectors
 ) -> Iterator[np.ndarray]:
     """Chunks of vectors, each row from the old version if it has it, else from the staged ones."""
     for start in range(0, len(old_rows), _GATHER):
         a, b = old_rows[start : start + _GATHER], staged_rows[start : start + _GATHER]
-        chunk = np.empty((len(a), staged.shape[1]), np.float32)
-        chunk[a >= 0] = old[a[a >= 0]]
-        chunk[a < 0] = staged[b[a < 0]]
+        chunk = np.empty((len(a), staged.dimension), np.float32)
+        if old is not None:
+            chunk[a >= 0] = read_rows(old.folder / "vectors.npy", a[a >= 0])
+        chunk[a < 0] = staged.read(b[a < 0])
         yield chunk

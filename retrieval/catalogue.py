@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from retrieval.documents import Document
-from retrieval.index import CatalogueEntry, FileRecord
 from retrieval.readers import SourceFile
+from retrieval.version import CatalogueEntry, FileRecord
 
 FileKey = tuple[str, str]  # source, path
 

@@ -39,33 +39,39 @@ class DenseIndex:
             scores, rows = self._cells.search(queries, k)
         return rows, scores
 
-    @property
-    def centroids(self) -> np.ndarray | None:
-        """(cells, d), None without cells."""
-        if self._cells is None:
-            return None
-        return np.asarray(self._cells.quantizer.reconstruct_n(0, self._cells.nlist), dtype=np.float32)
-
 
 def needs_cells(n: int) -> bool:
     """Whether n vectors are searched through inverted lists (see the rule above)."""
     return n > EXACT_LIMIT
 
 
-def build_cells(vectors: np.ndarray, centroids: np.ndarray | None = None) -> faiss.IndexIVFFlat:
-    """Inverted lists over `vectors` (n, d); earlier `centroids` (cells, d) are kept while they fit the rule."""
-    n, d = vectors.shape
+def build_cells(path: Path, centroids: np.ndarray | None = None) -> faiss.IndexIVFFlat:
+    """Inverted lists over the (n, d) vectors of an .npy file; earlier `centroids` are kept while they fit the rule.
+
+    The file is read in chunks: in memory are the lists themselves and, while cells are trained, a sample.
+    """
+    n, d = np.load(path, mmap_mode="r").shape
     wanted = int(4 * np.sqrt(n))
     if centroids is None or not wanted / 2 <= len(centroids) <= wanted * 2:
-        centroids = _train(vectors, wanted)
+        centroids = _train(path, n, wanted)
     quantizer = faiss.IndexFlatIP(d)
     quantizer.add(centroids)
     cells = faiss.IndexIVFFlat(quantizer, d, len(centroids), faiss.METRIC_INNER_PRODUCT)
     cells.is_trained = True
     for start in range(0, n, _CHUNK):
-        cells.add(np.ascontiguousarray(vectors[start : start + _CHUNK]))
+        cells.add(read_rows(path, slice(start, start + _CHUNK)))
     _set_probes(cells)
     return cells
+
+
+def read_rows(path: Path, rows: np.ndarray | slice) -> np.ndarray:
+    """Rows of an .npy file, copied; the file's pages do not stay mapped and so do not add up in memory."""
+    return np.array(np.load(path, mmap_mode="r")[rows])
+
+
+def centroids_of(cells: faiss.IndexIVFFlat) -> np.ndarray:
+    """The (cells, d) centroids of inverted lists."""
+    return np.asarray(cells.quantizer.reconstruct_n(0, cells.nlist), dtype=np.float32)
 
 
 def save_cells(cells: faiss.IndexIVFFlat, path: Path) -> None:
@@ -82,13 +88,14 @@ def load_cells(path: Path) -> faiss.IndexIVFFlat:
     return cells
 
 
-def _train(vectors: np.ndarray, cells: int) -> np.ndarray:
-    wanted = min(len(vectors), cells * _TRAIN_PER_CELL)
-    rows = np.sort(np.random.default_rng(0).choice(len(vectors), wanted, replace=False))
+def _train(path: Path, n: int, cells: int) -> np.ndarray:
+    sample = np.sort(np.random.default_rng(0).choice(n, min(n, cells * _TRAIN_PER_CELL), replace=False))
+    parts = [read_rows(path, sample[(sample >= start) & (sample < start + _CHUNK)]) for start in range(0, n, _CHUNK)]
+    vectors = np.concatenate(parts)
     clustering = faiss.Kmeans(
         vectors.shape[1], cells, niter=8, seed=0, spherical=True, min_points_per_centroid=1, max_points_per_centroid=256
     )
-    clustering.train(np.ascontiguousarray(vectors[rows]))
+    clustering.train(vectors)
     return np.asarray(clustering.centroids, dtype=np.float32)
 
 

@@ -1,267 +1,63 @@
-"""An opened, immutable version of the index: passages, vectors, keyword index and the catalogue of documents.
+"""An opened version of the index that can be searched: by vectors and by keywords.
 
-Opening verifies every file against hashes that hang from the CURRENT pointer. Knows nothing of how a version
-is made (retrieval/publish.py) or how hits are ranked.
+What can be rebuilt from passages and vectors is rebuilt when its file is damaged. Knows nothing of how a version
+is made (retrieval/publish.py) or how hits are ranked (retrieval/search.py).
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
 import logging
-import mmap
-import os
-import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
 
 import numpy as np
 
 from retrieval.dense import DenseIndex, build_cells, load_cells, needs_cells
-from retrieval.documents import Passage
-from retrieval.errors import IndexCorrupt, IndexMissing
 from retrieval.lexical import LexicalIndex
+from retrieval.version import (
+    CELLS,
+    LEXICAL,
+    CatalogueEntry,
+    Manifest,
+    Version,
+    current_version,
+    first_damaged,
+    open_current,
+)
 from retrieval.views import lexical_text
 
-CURRENT = "CURRENT"
-VERSIONS = "versions"
-MANIFEST = "manifest.json"
-CELLS = "cells.faiss"
-LEXICAL = "lexical"
+__all__ = ["CatalogueEntry", "Index", "current_version", "open_index"]
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedderId:
-    """Which model made the vectors. `probe` is its vector of a fixed text: a swapped model under an old name shows."""
+class Index(Version):
+    """A version with its search structures loaded; safe to search from several threads."""
 
-    name: str
-    dimension: int
-    probe: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueEntry:
-    """One ingested document: its passages are numbers `first` to `first + passages - 1`.
-
-    `given_id` is the id within its source; `id` differs only where another document already had that id.
-    """
-
-    id: str
-    given_id: str
-    title: str
-    source: str
-    path: str
-    content_hash: str
-    passages: int
-    first: int = 0
-    row: int | None = None
-    language: str | None = None
-    url: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready mapping without `first`, which follows from the order."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "first"}
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """A file that was read whole and without failure: while its `stamp` is the same it need not be read again."""
-
-    source: str
-    path: str
-    stamp: str
-    documents: tuple[str, ...]
-
-
-def passage_of(line: bytes) -> Passage:
-    """The passage in a JSON line."""
-    return Passage.from_dict(json.loads(line.decode()))  # decoded first: json would guess the encoding each time
-
-
-class Passages(Sequence[Passage]):
-    """Passages of a version, read from its mapped file one at a time as they are asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self._bytes: mmap.mmap | bytes = b""
-        if path.stat().st_size:
-            with path.open("rb") as stream:
-                self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        self._ends = np.flatnonzero(np.frombuffer(self._bytes, dtype=np.uint8) == ord("\n")) + 1
-
-    def __len__(self) -> int:
-        return len(self._ends)
-
-    def line(self, number: int) -> bytes:
-        """The JSON line of passage `number`, with its newline."""
-        return self._bytes[self._ends[number - 1] if number else 0 : self._ends[number]]
-
-    @overload
-    def __getitem__(self, number: int) -> Passage: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[Passage]: ...
-    def __getitem__(self, number: int | slice) -> Passage | Sequence[Passage]:
-        if isinstance(number, slice):
-            return [self[n] for n in range(*number.indices(len(self)))]
-        if not -len(self) <= number < len(self):
-            raise IndexError(f"passage {number} of {len(self)}")
-        return passage_of(self.line(number % len(self)))
-
-    def __iter__(self) -> Iterator[Passage]:
-        return (self[n] for n in range(len(self)))
-
-
-class Index:
-    """One opened version. Holds a shared lock on it until garbage-collected, so that it is not cleaned away."""
-
-    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
-        self.folder = folder
-        self.version: str = folder.name
-        self.embedder = EmbedderId(**{**manifest["embedder"], "probe": tuple(manifest["embedder"]["probe"])})
-        self.embedder_name = self.embedder.name
-        self.passages = Passages(folder / "passages.jsonl")
-        self.vectors: np.ndarray = np.load(folder / "vectors.npy", mmap_mode="r")  # (n_vectors, d) float32
-        self.owner: np.ndarray = np.load(folder / "owner.npy")  # (n_vectors,) int32, passage number of each vector
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        super().__init__(folder, manifest)
         self.lexical = self._open_lexical(manifest)
-        self._dense = self._open_dense(manifest)
+        self._dense = DenseIndex(self.vectors, None)
+        if needs_cells(len(self.vectors)):
+            self._dense = self._open_cells(manifest)
 
     def dense(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Vector numbers (q, k') int64 and cosines (q, k') float32 for unit queries (q, d); see DenseIndex.search."""
         return self._dense.search(queries, k)
 
-    @cached_property
-    def documents(self) -> Mapping[str, CatalogueEntry]:
-        """The catalogue by document id, in order of passages."""
-        entries: dict[str, CatalogueEntry] = {}
-        first = 0
-        with (self.folder / "documents.jsonl").open(encoding="utf-8") as lines:
-            for line in lines:
-                entry = CatalogueEntry(first=first, **json.loads(line))
-                entries[entry.id] = entry
-                first += entry.passages
-        return entries
+    def _open_lexical(self, manifest: Manifest) -> LexicalIndex:
+        files = [name for name in manifest["files"] if name.startswith(f"{LEXICAL}/")]
+        if first_damaged(self.folder, manifest, files) is None:
+            return LexicalIndex.load(self.folder / LEXICAL)
+        log.warning("keyword index %s is missing or damaged: rebuilt from the passages", self.folder / LEXICAL)
+        return LexicalIndex.build(lexical_text(passage) for passage in self.passages)
 
-    @cached_property
-    def files(self) -> tuple[FileRecord, ...]:
-        """The files that were read without failure."""
-        with (self.folder / "files.jsonl").open(encoding="utf-8") as lines:
-            found = [json.loads(line) for line in lines]
-        return tuple(FileRecord(**{**f, "documents": tuple(f["documents"])}) for f in found)
-
-    @cached_property
-    def keys(self) -> np.ndarray:
-        """(n_vectors, 2) uint64: hashes of the embedded texts."""
-        keys: np.ndarray = np.load(self.folder / "keys.npy")
-        return keys
-
-    @property
-    def centroids(self) -> np.ndarray | None:
-        """The cells' centroids (cells, d), None for an index small enough to be searched exactly."""
-        return self._dense.centroids
-
-    def number(self, passage_id: str) -> int | None:
-        """The number of a passage, None if there is no such passage."""
-        document, _, ordinal = passage_id.rpartition("#")
-        entry = self.documents.get(document)
-        if entry is None or not ordinal.isascii() or not ordinal.isdigit() or int(ordinal) >= entry.passages:
-            return None
-        return entry.first + int(ordinal)
-
-    def _open_lexical(self, manifest: Mapping[str, Any]) -> LexicalIndex:
-        folder = self.folder / LEXICAL
-        if _first_damaged(self.folder, manifest, _lexical_files(manifest)) is None:
-            return LexicalIndex.load(folder)
-        log.warning("keyword index %s is missing or damaged: rebuilt from the passages", folder)
-        return LexicalIndex.build(lexical_text(p) for p in self.passages)
-
-    def _open_dense(self, manifest: Mapping[str, Any]) -> DenseIndex:
-        if not needs_cells(len(self.vectors)):
-            return DenseIndex(self.vectors, None)
-        path = self.folder / CELLS
-        if _first_damaged(self.folder, manifest, [CELLS]) is None:
-            return DenseIndex(self.vectors, load_cells(path))
-        log.warning("vector index %s is missing or damaged: rebuilt from the vectors", path)
-        return DenseIndex(self.vectors, build_cells(self.vectors))
-
-
-def current_version(root: Path) -> str | None:
-    """Name of the version that serves, None before the first ingest; reads one small file."""
-    pointer = _read_pointer(root)
-    return None if pointer is None else pointer["version"]
+    def _open_cells(self, manifest: Manifest) -> DenseIndex:
+        if first_damaged(self.folder, manifest, [CELLS]) is None:
+            return DenseIndex(self.vectors, load_cells(self.folder / CELLS))
+        log.warning("vector index %s is missing or damaged: rebuilt from the vectors", self.folder / CELLS)
+        return DenseIndex(self.vectors, build_cells(self.folder / "vectors.npy", self.centroids))
 
 
 def open_index(root: Path) -> Index:
     """Open and verify the current version. Raises IndexMissing or IndexCorrupt."""
-    while True:
-        pointer = _read_pointer(root)
-        if pointer is None:
-            raise IndexMissing(root)
-        try:
-            return _open_version(root / VERSIONS / pointer["version"], pointer["manifest_sha256"])
-        except IndexCorrupt:
-            # A newer version may have been published, and this one cleaned away, since the pointer was read.
-            if _read_pointer(root) == pointer:
-                raise
-
-
-def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _open_version(folder: Path, manifest_sha256: str) -> Index:
-    try:
-        descriptor = os.open(folder / MANIFEST, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise IndexCorrupt(folder / MANIFEST, "is missing") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        index = Index(folder, _verified_manifest(folder, manifest_sha256))
-    except BaseException:
-        os.close(descriptor)
-        raise
-    weakref.finalize(index, os.close, descriptor)
-    return index
-
-
-def _verified_manifest(folder: Path, sha256: str) -> Mapping[str, Any]:
-    path = folder / MANIFEST
-    if file_sha256(path) != sha256:
-        raise IndexCorrupt(path, "is not what was published")
-    manifest: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    rebuildable = {CELLS, *_lexical_files(manifest)}
-    damaged = _first_damaged(folder, manifest, [name for name in manifest["files"] if name not in rebuildable])
-    if damaged is not None:
-        raise IndexCorrupt(folder / damaged, "is missing or not what was published")
-    return manifest
-
-
-def _lexical_files(manifest: Mapping[str, Any]) -> list[str]:
-    return [name for name in manifest["files"] if name.startswith(f"{LEXICAL}/")]
-
-
-def _first_damaged(folder: Path, manifest: Mapping[str, Any], names: Sequence[str]) -> str | None:
-    for name in names:
-        path, about = folder / name, manifest["files"].get(name)
-        if about is None or not path.is_file() or path.stat().st_size != about["bytes"]:
-            return name
-        if file_sha256(path) != about["sha256"]:
-            return name
-    return None
-
-
-def _read_pointer(root: Path) -> dict[str, str] | None:
-    path = root / CURRENT
-    try:
-        pointer: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        return {"version": pointer["version"], "manifest_sha256": pointer["manifest_sha256"]}
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise IndexCorrupt(path, "is not a pointer to a version") from error
+    return open_current(root, Index)

@@ -18,7 +18,6 @@ from retrieval.assemble import Assembly, without
 from retrieval.catalogue import Catalogue, FileKey
 from retrieval.documents import Document
 from retrieval.errors import IndexMissing, UnknownDocument
-from retrieval.index import CatalogueEntry, EmbedderId, FileRecord, Index, file_sha256, open_index
 from retrieval.parsing import RECIPE as READING
 from retrieval.parsing import ParseLimits
 from retrieval.publish import changing, clean, publish
@@ -26,6 +25,7 @@ from retrieval.readers import Failure, Reader, SourceFile, list_files
 from retrieval.split import RECIPE as SPLITTING
 from retrieval.split import split
 from retrieval.staging import discard, same_model
+from retrieval.version import CatalogueEntry, EmbedderId, FileRecord, Version, file_sha256, open_version
 
 if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
     from retrieval.embed import Embedder
@@ -110,7 +110,7 @@ def remove(ids: Sequence[str], root: Path) -> int:
 
 
 def _publish_without(ids: frozenset[str], root: Path) -> int:
-    old = open_index(root)
+    old = open_version(root)
     unknown = sorted(ids - set(old.documents))
     if unknown:
         raise UnknownDocument(unknown)
@@ -123,7 +123,7 @@ class _Reading:
     """The first stage: which documents are new or changed, and their passages in a file of the staging folder."""
 
     def __init__(
-        self, staging: Path, old: Index | None, files: Sequence[SourceFile], embedder: Embedder, tell: Progress
+        self, staging: Path, old: Version | None, files: Sequence[SourceFile], embedder: Embedder, tell: Progress
     ) -> None:
         self.catalogue = Catalogue({} if old is None else old.documents, files)
         self.entries: list[CatalogueEntry] = []
@@ -200,7 +200,7 @@ class _Reading:
 
 def _publish(
     root: Path,
-    old: Index | None,
+    old: Version | None,
     reading: _Reading,
     dropped: frozenset[str],
     embedder: Embedder,
@@ -245,9 +245,9 @@ def _identify(embedder: Embedder) -> EmbedderId:
     return EmbedderId(embedder.name, embedder.dimension, tuple(float(x) for x in probe))
 
 
-def _open_or_none(root: Path) -> Index | None:
+def _open_or_none(root: Path) -> Version | None:
     try:
-        return open_index(root)
+        return open_version(root)
     except IndexMissing:
         return None
 

@@ -20,10 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from retrieval.dense import build_cells, needs_cells, save_cells
+from retrieval.dense import build_cells, centroids_of, needs_cells, save_cells
 from retrieval.errors import IngestBusy
-from retrieval.index import (
+from retrieval.lexical import LexicalIndex
+from retrieval.version import (
     CELLS,
+    CENTROIDS,
     CURRENT,
     LEXICAL,
     MANIFEST,
@@ -35,7 +37,6 @@ from retrieval.index import (
     current_version,
     file_sha256,
 )
-from retrieval.lexical import LexicalIndex
 from retrieval.views import lexical_text
 
 FORMAT = 1
@@ -121,8 +122,9 @@ def _write_files(folder: Path, content: Content) -> None:
     _write_lines(folder / "files.jsonl", (asdict(f) for f in content.files))
     LexicalIndex.build(lexical_text(p) for p in Passages(folder / "passages.jsonl")).save(folder / LEXICAL)
     if needs_cells(len(content.owner)):
-        vectors = np.load(folder / "vectors.npy", mmap_mode="r")
-        save_cells(build_cells(vectors, content.centroids), folder / CELLS)
+        cells = build_cells(folder / "vectors.npy", content.centroids)
+        np.save(folder / CENTROIDS, centroids_of(cells))
+        save_cells(cells, folder / CELLS)
 
 
 def _write_rows(path: Path, chunks: Iterable[np.ndarray], shape: tuple[int, int]) -> None:

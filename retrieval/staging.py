@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.index import EmbedderId
+from retrieval.version import EmbedderId
 
 _SAME_MODEL = 0.9995  # cosine of two probes; precisions of one model differ by far less
 
@@ -48,14 +48,14 @@ class StagedVectors:
 
     def __init__(self, folder: Path, embedder: EmbedderId) -> None:
         self._folder = folder
-        self._dimension = embedder.dimension
+        self.dimension = embedder.dimension
         self._vectors, self._keys = folder / "vectors.f32", folder / "keys.u64"
         if not self._is_of(embedder):
             discard(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "embedder.json").write_text(json.dumps(asdict(embedder)), encoding="utf-8")
-        rows = min(_size(self._vectors) // (4 * self._dimension), _size(self._keys) // 16)
-        for path, width in ((self._vectors, 4 * self._dimension), (self._keys, 16)):
+        rows = min(_size(self._vectors) // (4 * self.dimension), _size(self._keys) // 16)
+        for path, width in ((self._vectors, 4 * self.dimension), (self._keys, 16)):
             path.touch()
             os.truncate(path, rows * width)
 
@@ -64,12 +64,12 @@ class StagedVectors:
         """(n, 2) uint64 keys of the rows so far."""
         return np.fromfile(self._keys, dtype=np.uint64).reshape(-1, 2)
 
-    def vectors(self) -> np.ndarray:
-        """(n, d) float32, mapped from disk."""
-        rows = _size(self._vectors) // (4 * self._dimension)
-        if rows == 0:
-            return np.empty((0, self._dimension), np.float32)
-        return np.memmap(self._vectors, dtype=np.float32, mode="r", shape=(rows, self._dimension))
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Some of the rows, (len(rows), d) float32, copied from disk."""
+        count = _size(self._vectors) // (4 * self.dimension)
+        if count == 0:
+            return np.empty((0, self.dimension), np.float32)
+        return np.array(np.memmap(self._vectors, np.float32, "r", shape=(count, self.dimension))[rows])
 
     def append(self, texts: Sequence[str], vectors: np.ndarray) -> None:
         """Add rows (len(texts), d), durable on return; vectors first, so that every key has its vector."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from retrieval import dense
-from retrieval.dense import DenseIndex, build_cells, load_cells, needs_cells, save_cells
+from retrieval.dense import DenseIndex, build_cells, centroids_of, load_cells, needs_cells, save_cells
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,14 @@ def vectors() -> np.ndarray:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
+@pytest.fixture(scope="module")
+def file(vectors: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The vectors in a file."""
+    path = tmp_path_factory.mktemp("dense") / "vectors.npy"
+    np.save(path, vectors)
+    return path
+
+
 def test_small_indexes_are_searched_exactly(vectors: np.ndarray) -> None:
     rows, scores = DenseIndex(vectors, None).search(vectors[:7], 5)
     assert rows[:, 0].tolist() == list(range(7))
@@ -27,24 +35,25 @@ def test_small_indexes_are_searched_exactly(vectors: np.ndarray) -> None:
     assert np.allclose(scores[:, 0], 1, atol=1e-5)
 
 
-def test_cells_find_nearly_all_of_the_true_neighbours(vectors: np.ndarray) -> None:
-    found, _ = DenseIndex(vectors, build_cells(vectors)).search(vectors[:200], 10)
+def test_cells_find_nearly_all_of_the_true_neighbours(vectors: np.ndarray, file: Path) -> None:
+    found, _ = DenseIndex(vectors, build_cells(file)).search(vectors[:200], 10)
     true, _ = DenseIndex(vectors, None).search(vectors[:200], 10)
     assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(found, true, strict=True)]) > 0.97
 
 
-def test_cells_follow_the_rule_and_are_kept_while_they_fit(vectors: np.ndarray) -> None:
-    cells = build_cells(vectors)
-    centroids = DenseIndex(vectors, cells).centroids
-    assert centroids is not None
+def test_cells_follow_the_rule_and_are_kept_while_they_fit(vectors: np.ndarray, file: Path, tmp_path: Path) -> None:
+    centroids = centroids_of(build_cells(file))
     assert len(centroids) == int(4 * np.sqrt(len(vectors)))
-    assert np.array_equal(DenseIndex(vectors, build_cells(vectors[:4000], centroids)).centroids, centroids)  # type: ignore[arg-type]
-    fewer = build_cells(vectors[:500], centroids)
-    assert fewer.nlist == int(4 * np.sqrt(500))
+    for count, kept in ((4000, True), (500, False)):
+        np.save(tmp_path / "fewer.npy", vectors[:count])
+        cells = build_cells(tmp_path / "fewer.npy", centroids)
+        assert cells.ntotal == count
+        assert np.array_equal(centroids_of(cells), centroids) == kept
+    assert cells.nlist == int(4 * np.sqrt(500))
 
 
-def test_saved_cells_give_the_same_answers(vectors: np.ndarray, tmp_path: Path) -> None:
-    cells = build_cells(vectors)
+def test_saved_cells_give_the_same_answers(vectors: np.ndarray, file: Path, tmp_path: Path) -> None:
+    cells = build_cells(file)
     save_cells(cells, tmp_path / "c")
     again = DenseIndex(vectors, load_cells(tmp_path / "c")).search(vectors[:5], 5)
     assert [a.tolist() for a in again] == [a.tolist() for a in DenseIndex(vectors, cells).search(vectors[:5], 5)]

@@ -11,8 +11,9 @@ import pytest
 
 from retrieval import dense
 from retrieval.errors import IndexCorrupt, IndexMissing
-from retrieval.index import Index, current_version, open_index
+from retrieval.index import Index, open_index
 from retrieval.ingest import ingest
+from retrieval.version import current_version
 from tests.indexing import HashEmbedder, write_files
 
 

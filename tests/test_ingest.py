@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from retrieval.errors import IndexMissing, UnknownDocument
-from retrieval.index import current_version, open_index
+from retrieval.index import open_index
 from retrieval.ingest import IngestReport, ingest, remove
 from retrieval.parsing import ParseLimits
+from retrieval.version import current_version
 from tests.indexing import HashEmbedder, contents, write_files
 
 ROOT = Path(__file__).parents[1]
@@ -286,7 +287,7 @@ def test_an_ingest_killed_at_any_moment_leaves_the_old_index_and_resumes(tmp_pat
     whole_run = time.monotonic() - begun
     rng = random.Random(7)
     old, killed = current_version(root), 0
-    for _ in range(8):
+    for _ in range(5):
         process = start(docs, root)
         time.sleep(rng.uniform(0, whole_run / 2))
         process.send_signal(signal.SIGKILL)

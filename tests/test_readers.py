@@ -17,6 +17,8 @@ from retrieval.parsing import ParseLimits
 from retrieval.readers import Failure, Reader, SourceFile, list_files
 from tests.indexing import write_files
 
+DATA = Path(os.environ.get("ASSISTANT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
 
 def read(path: Path, limits: ParseLimits | None = None) -> tuple[list[Document], list[str]]:
     """The documents of one file, and the reasons of what failed."""
@@ -181,3 +183,15 @@ def test_odd_strings_survive_the_way_through_the_pipe(tmp_path: Path) -> None:
     assert "\ufffd lone" in documents[0].question
     assert "<script>alert(1)</script>" in documents[0].answers[0]
     documents[0].question.encode()
+
+
+@pytest.mark.skipif(not (DATA / "security" / "pdf").is_dir(), reason="no odd PDFs: set ASSISTANT_DATA")
+def test_every_odd_pdf_is_read_or_listed_with_a_reason() -> None:
+    files, _ = list_files([DATA / "security" / "pdf"], None)
+    assert len(files) > 30
+    with Reader() as reader:
+        for file in files:
+            found = list(reader.read(file))
+            assert found, file.name
+            for one in found:
+                assert one.error if isinstance(one, Failure) else one.sections, file.name

@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -26,6 +26,7 @@ POSSIBLE = "fglmnst"
 UNKNOWN = ""
 
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+CAPITALISED = re.compile(r"\b[A-ZÀ-ÖØ-Þ][^\W\d_]{2,}")
 SENTENCE_END = frozenset('.!?:;\n"“”>•*|…')
 PARTICLES = frozenset(
     "van von der den de del della di da dos du la le el al bin ibn ter ten zu af av mac mc st".split()
@@ -69,6 +70,7 @@ SURNAME = re.compile(
 )
 CAPITAL, UPPER, LOWER = "Aa", "AA", "aa"
 HANDLE = ("@", "#", "_", "/", "\\")
+END_OF_CALL = ("", ",", ".", "!", "?")  # after a name that is called, as in "we hear you, Ann!"
 CONTRACTED = frozenset("m ve ll d s t re em".split())
 
 
@@ -104,6 +106,20 @@ def find_names(text: str, known: Collection[str] = (), house: Collection[str] = 
     """
     found = _find_latin(text, known, house)
     return sorted(found + find_chinese_names(text)) if not text.isascii() else found
+
+
+def unlisted_words(text: str) -> Iterator[tuple[str, bool]]:
+    """Capitalised words no list knows, folded, each with whether it stands where a name would: "Hi …", "^…", "…,"."""
+    codes = name_list()
+    if all(fold(word) in codes for word in CAPITALISED.findall(text)):
+        return
+    tokens = _tokens(text, ())
+    for i, token in enumerate(tokens):
+        if token.code == UNKNOWN and token.shape == CAPITAL and len(token.folded) > 2:
+            signed = text[max(0, token.start - 2) : token.start].strip()[-1:] in ("^", "*", "-", "~", "@")
+            called = text[token.end : token.end + 1] in ("!", ",") or text[token.end :].strip() == ""
+            comma = text[max(0, token.start - 2) : token.start].strip() == ","
+            yield token.folded, signed or (called and comma) or _cue(tokens, i, text) > 0 or _acts(tokens, i)
 
 
 def _find_latin(text: str, known: Collection[str], house: Collection[str]) -> list[tuple[int, int]]:
@@ -206,6 +222,11 @@ def _is_unknown_name(tokens: list[Token], i: int, text: str) -> bool:
     if (len(token.folded) > 4 and SURNAME.search(token.folded)) or _acts(tokens, i) or _speaks(token, text):
         return True
     before = tokens[i - 1].folded if i else ""
+    addressed = (
+        i > 0 and text[tokens[i - 1].end : token.start] == ", " and text[token.end : token.end + 1] in END_OF_CALL
+    )
+    if addressed:
+        return True
     alone = text[token.end : token.end + 1] not in ("-", "/", "&", "_")
     return len(token.folded) > 3 and alone and not token.starts_sentence and before not in NOT_BEFORE_NAMES
 

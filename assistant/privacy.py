@@ -61,28 +61,24 @@ class Masker:
         self.rules = rules or MaskRules()
         self._placeholders: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = dict.fromkeys(KINDS, 0)
-        self._known: set[str] = set()
+        self._known: set[str] = set().union(*map(_words, names))
         self.originals: dict[str, str] = {}  # placeholder -> the original as first seen
-        for name in names:
-            self._learn(name)
 
     def mask(self, text: str) -> str:
         """`text` with every piece of personal data replaced by its placeholder; names found are remembered."""
         found = find_personal_data(text, self.rules, self._known)
-        for start, end, kind in found:
-            if kind == "NAME":
-                self._learn(text[start:end])
+        self._known |= self._names(text, found)
         return self._replace(text, found)
 
     def mask_all(self, texts: Sequence[str]) -> list[str]:
         """All texts of a conversation: a name that only one of them gives away is masked in every one."""
         found = [find_personal_data(text, self.rules, self._known) for text in texts]
-        for text, things in zip(texts, found, strict=True):
-            for start, end, kind in things:
-                if kind == "NAME":
-                    self._learn(text[start:end])
-        if self._known:
-            found = [find_personal_data(text, self.rules, self._known) for text in texts]
+        names = [self._names(text, things) for text, things in zip(texts, found, strict=True)]
+        learnt = set().union(*names) - self._known
+        self._known |= learnt
+        for i, text in enumerate(texts):
+            if not learnt.isdisjoint(_words(text) - names[i]):
+                found[i] = find_personal_data(text, self.rules, self._known)
         return [self._replace(text, things) for text, things in zip(texts, found, strict=True)]
 
     def _replace(self, text: str, found: Sequence[Found]) -> str:
@@ -105,9 +101,14 @@ class Masker:
             self.originals[self._placeholders[key]] = original
         return self._placeholders[key]
 
-    def _learn(self, name: str) -> None:
-        words = (fold(word) for word in re.findall(r"[^\W\d_]{3,}", name))
-        self._known.update(word for word in words if word not in TITLES and word not in PARTICLES)
+    def _names(self, text: str, found: Iterable[Found]) -> set[str]:
+        """Folded words of the names found in `text`."""
+        return set().union(*(_words(text[f.start : f.end]) for f in found if f.kind == "NAME"))
+
+
+def _words(text: str) -> set[str]:
+    """Folded words of three letters or more that can be (part of) a name."""
+    return {fold(word) for word in re.findall(r"[^\W\d_]{3,}", text)} - TITLES - PARTICLES
 
 
 def find_personal_data(text: str, rules: MaskRules, known: Collection[str] = ()) -> list[Found]:

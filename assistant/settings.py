@@ -85,6 +85,15 @@ class Settings(BaseSettings):
     )
     history_tokens: int = Field(512, ge=0, description="Tokens of earlier turns shown to the model.")
 
+    order_patterns: list[str] = Field(
+        [],
+        description="Regular expressions of your order numbers, each with a group (?P<value>…), for masking.",
+    )
+    mask_keep: list[str] = Field(
+        [],
+        description="Your own e-mail addresses, phone numbers, hosts and product names, not masked in training data.",
+    )
+
     api_keys: list[str] = Field(
         [],
         repr=False,

@@ -1,0 +1,73 @@
+"""A logged conversation as curation sees it, whether it comes from the store or straight from a file.
+
+Pure data; knows nothing of rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assistant.conversation import Author, ImportedConversation, Transcript
+from assistant.store_logs import LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedMessage:
+    """`id` is the stored message's, or `<conversation>#<position>` of a file's."""
+
+    id: str
+    author: Author
+    text: str
+    name: str | None = None
+    rating: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """`key` names the conversation wherever it is imported, so that splits stay the same; `id` is the stored one's."""
+
+    id: str
+    key: str
+    source: str
+    live: bool  # held by this assistant, not imported
+    messages: tuple[LoggedMessage, ...]
+    customer_id: str | None = None
+    language: str | None = None
+    resolved: bool | None = None
+    satisfaction: int | None = None
+
+
+def from_transcript(transcript: Transcript) -> Logged:
+    """A conversation of the store."""
+    conversation = transcript.conversation
+    live = conversation.source is None or conversation.source == LIVE
+    return Logged(
+        id=conversation.id,
+        key=f"{conversation.source or LIVE}/{conversation.external_id or conversation.id}",
+        source=conversation.source or LIVE,
+        live=live,
+        messages=tuple(LoggedMessage(m.id, m.author, m.text, m.name, m.rating) for m in transcript.messages),
+        customer_id=conversation.customer_id,
+        language=conversation.language,
+        resolved=conversation.resolved,
+        satisfaction=conversation.satisfaction,
+    )
+
+
+def from_imported(conversation: ImportedConversation) -> Logged:
+    """A conversation of a file."""
+    key = f"{conversation.source}/{conversation.external_id}"
+    return Logged(
+        id=key,
+        key=key,
+        source=conversation.source,
+        live=conversation.source == LIVE,
+        messages=tuple(
+            LoggedMessage(f"{key}#{position}", m.author, m.text, m.name, m.rating)
+            for position, m in enumerate(conversation.messages, start=1)
+        ),
+        customer_id=conversation.customer_id,
+        language=conversation.language,
+        resolved=conversation.resolved,
+        satisfaction=conversation.satisfaction,
+    )

@@ -113,6 +113,8 @@ def test_keyed_routes_refuse_wrong_keys_and_conversation_tokens(shop: Site) -> N
         ("POST", "/gradio_api/call/x", 404),
         ("POST", "/gradio_api/vibe-edit", 404),
         ("GET", "/gradio_api/deep_link", 404),
+        ("GET", "/gradio_api/file=/etc/passwd", 404),
+        ("GET", "/gradio_api/info", 404),
         ("GET", "/monitoring", 404),
         ("POST", "/login", 404),
     ],
@@ -178,7 +180,18 @@ def test_every_answer_has_the_security_headers(shop: Site, path: str) -> None:
     assert "http:" not in policy and "https:" not in policy and "*" not in policy
 
 
-@pytest.mark.parametrize("path", ["/", "/config", "/gradio_api/info", "/api/v1/conversations", "/healthz"])
+def test_conversations_and_tokens_are_not_cached(shop: Site) -> None:
+    talk = shop.begin()
+    for answer in (
+        shop.client.post("/api/v1/conversations"),
+        shop.client.get(f"{talk.path}/messages", headers=talk.headers),
+        shop.client.get("/config"),
+        shop.client.get("/nothing"),
+    ):
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/config", "/theme.css", "/api/v1/conversations", "/healthz"])
 def test_cors_is_for_configured_origins_and_never_with_credentials(shop: Site, path: str) -> None:
     for origin in ("https://evil.example", "null", "http://localhost:3000"):
         answer = shop.client.get(path, headers={"Origin": origin})

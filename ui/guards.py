@@ -114,6 +114,8 @@ class SecurityHeaders:
                     page = _Page(message)
                     return
                 headers.setdefault("Content-Security-Policy", DATA_POLICY)
+                if headers.get("content-type", "").startswith("application/json"):
+                    headers.setdefault("Cache-Control", "no-store")  # conversations and tokens
             if page is None:
                 await send(message)
             else:

@@ -119,11 +119,13 @@ class _Guarded:
         self._started = False
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        deadline = asyncio.get_running_loop().time() + self._seconds
+        deadline: float | None = None
 
         async def guarded_receive() -> Message:
+            nonlocal deadline
             if self._complete:
                 return await receive()
+            deadline = deadline or asyncio.get_running_loop().time() + self._seconds
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()

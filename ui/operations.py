@@ -11,14 +11,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from assistant.errors import AssistantError
 from retrieval.errors import IndexMissing, RetrievalError
 from retrieval.index import Index, current_version
-from ui.api import Served
+from ui.api import Served, within_rate
 from ui.identity import require_api_key
 from ui.served import ServedAssistant
 
@@ -39,7 +39,11 @@ async def alive() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz", responses={503: {"description": "Some part is not ready; the body says which"}})
+@router.get(
+    "/readyz",
+    dependencies=[Depends(within_rate)],
+    responses={503: {"description": "Some part is not ready; the body says which"}},
+)
 async def ready(served: Served) -> Response:
     """Database, index and model can answer a customer now."""
     checks = await _checks(served.assistant)

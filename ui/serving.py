@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import uvicorn
 
@@ -12,6 +14,9 @@ from assistant.settings import Settings
 from assistant.wiring import build_assistant
 from ui.identity import is_loopback
 from ui.server import create_app
+
+CONNECTIONS = 2000  # a last resort; the application's own limits answer with 429 and 503 long before
+WORKERS = 32  # threads for the database and the search: a slow one must not hold up the others
 
 
 def run(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
@@ -26,6 +31,8 @@ def run(settings: Settings, host: str, port: int, ready: Callable[[str], None]) 
 
 async def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
     """One uvicorn server around one Assistant; both end together."""
+    _allow_files(CONNECTIONS + 256)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS, "assistant"))
     assistant = build_assistant(settings)
     config = uvicorn.Config(
         create_app(assistant),
@@ -34,7 +41,7 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str],
         log_level="warning",
         access_log=False,  # paths carry conversation ids
         timeout_graceful_shutdown=5,
-        limit_concurrency=2000,  # a last resort; the application's own limits answer with 429 and 503 long before
+        limit_concurrency=CONNECTIONS,
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),  # otherwise anybody could choose the address rates count on
         forwarded_allow_ips=settings.trusted_proxies,
@@ -49,3 +56,11 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str],
         await task
     finally:
         await assistant.close()
+
+
+def _allow_files(wanted: int) -> None:
+    """Let the process hold so many open files, as far as the system permits; usual defaults are 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -1,0 +1,209 @@
+"""Training speed side by side in one run: TRL's SFTTrainer and ours, on the same examples, LoRA and batch.
+
+    python benchmarks/train_speed.py MODEL_FOLDER --peer-python PEER/bin/python
+
+PEER is a venv with `trl` and `datasets` beside the product's own packages. Counts unpadded tokens of the examples, a
+second of wall time and a second of processor time. Data: `ASSISTANT_DATA`, by default ../shared/data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+DATA = Path(os.environ.get("ASSISTANT_DATA", ROOT.parent / "shared" / "data"))
+BATCH, RANK, ALPHA = 16, 16, 32
+COMPANY = "the airline"
+
+
+def conversations(count: int) -> list[dict[str, Any]]:
+    """Random conversations of the airline logs that begin with a customer and an agent."""
+    path = DATA / "airline_logs" / "train.jsonl.gz"
+    if not path.exists():
+        sys.exit(f"{path} is missing; set ASSISTANT_DATA to the folder that holds airline_logs")
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    rows = [row for row in rows if [m["role"] for m in row["messages"][:2]] == ["user", "assistant"]]
+    return random.Random(0).sample(rows, count)
+
+
+def measured(tokens: int, wall: float, cpu: float) -> dict[str, float]:
+    """Rates and the peak of memory in GB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return {"tokens_per_second": tokens / wall, "tokens_per_cpu_second": tokens / cpu, "peak_gb": peak}
+
+
+def ours(model: Path, steps: int) -> dict[str, float]:
+    """Our loop, one warm-up step first."""
+    import torch
+
+    from assistant.engines import ChatMessage
+    from training.dataset import Encoder
+    from training.examples import Example
+    from training.packing import micro_batches, pack
+    from training.recipe import Recipe
+    from training.tuned_model import load_base, load_tokenizer, tuned_model
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    recipe = Recipe(rank=RANK, alpha=ALPHA, batch=BATCH)
+    encoder = Encoder(load_tokenizer(model), COMPANY, recipe.max_tokens, recipe.history_tokens)
+    rows = []
+    for talk in conversations(BATCH * (steps + 1)):
+        asked, replied = (message["content"] for message in talk["messages"][:2])
+        row = encoder.encode(Example(talk["id"], talk["id"], (ChatMessage("user", asked),), replied, "en", "train"))
+        if row is None:
+            raise ValueError(f"conversation {talk['id']} is too long")
+        rows.append(row)
+    tuned = tuned_model(load_base(model, recipe), recipe)
+    optimizer = torch.optim.AdamW(tuned.parameters, lr=recipe.learning_rate)
+
+    def step(number: int) -> int:
+        batch = rows[number * BATCH : (number + 1) * BATCH]
+        for part in micro_batches(batch, recipe.pack_tokens):
+            (tuned.loss(pack(part)) / sum(row.targets for row in batch)).backward()
+        torch.nn.utils.clip_grad_norm_(tuned.parameters, recipe.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        return sum(len(row.ids) for row in batch)
+
+    step(0)
+    wall, cpu = time.perf_counter(), time.process_time()
+    tokens = sum(step(number) for number in range(1, steps + 1))
+    return measured(tokens, time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def trl(model: Path, steps: int, bf16: bool, checkpointing: bool) -> dict[str, float]:
+    """TRL's SFTTrainer with its defaults; `checkpointing` is its default too."""
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+    from trl import SFTConfig, SFTTrainer
+
+    from assistant.engines import ChatMessage
+    from assistant.prompt import render
+    from training.recipe import ALL_LINEAR
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    rows, lengths = [], []
+    for talk in conversations(BATCH * (steps + 1)):
+        asked, replied = (message["content"] for message in talk["messages"][:2])
+        prompt = [
+            {"role": m.role, "content": m.content} for m in render([ChatMessage("user", asked)], [], COMPANY, "en")
+        ]
+        completion = [{"role": "assistant", "content": replied}]
+        rows.append({"prompt": prompt, "completion": completion})
+        lengths.append(len(tokenizer.apply_chat_template(prompt + completion)["input_ids"]))
+
+    class Clock(TrainerCallback):  # type: ignore[misc]
+        """Starts when the warm-up step is done."""
+
+        started = (0.0, 0.0)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            if state.global_step == 1:
+                self.started = (time.perf_counter(), time.process_time())
+
+    clock = Clock()
+    config = SFTConfig(
+        output_dir=tempfile.mkdtemp(),
+        per_device_train_batch_size=BATCH,
+        max_steps=steps + 1,
+        use_cpu=True,
+        bf16=bf16,
+        gradient_checkpointing=checkpointing,
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        shuffle_dataset=False,
+    )
+    lora = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=list(ALL_LINEAR), task_type="CAUSAL_LM")
+    base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    trainer = SFTTrainer(
+        model=base,
+        args=config,
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
+        peft_config=lora,
+        callbacks=[clock],
+    )
+    trainer.train()
+    # The trainer shuffles: the mean length stands for the steps it took.
+    tokens = round(sum(lengths) / len(lengths) * BATCH * steps)
+    return measured(tokens, time.perf_counter() - clock.started[0], time.process_time() - clock.started[1])
+
+
+def roofline() -> dict[str, float]:
+    """GFLOPS of this machine's matrix products in the model's own shape, float32 and bfloat16."""
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    rates = {}
+    for dtype, repeats in ((torch.float32, 20), (torch.bfloat16, 1)):
+        x, weight = torch.randn(1024, 576, dtype=dtype), torch.randn(1536, 576, dtype=dtype)
+        torch.nn.functional.linear(x[:64], weight)
+        started = time.perf_counter()
+        for _ in range(repeats):
+            torch.nn.functional.linear(x, weight)
+        spent = time.perf_counter() - started
+        rates[str(dtype).removeprefix("torch.")] = 2 * 1024 * 576 * 1536 * repeats / spent / 1e9
+    return rates
+
+
+def main() -> None:
+    """Run each contender in a process of its own and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--peer-python", type=Path, help="python of a venv with trl and datasets")
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--bf16-steps", type=int, default=1)
+    parser.add_argument("--only", choices=["ours", "trl", "roofline"])
+    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--no-checkpointing", action="store_true")
+    given = parser.parse_args()
+    if given.only:
+        result = {
+            "ours": lambda: ours(given.model, given.steps),
+            "trl": lambda: trl(given.model, given.steps, given.bf16, not given.no_checkpointing),
+            "roofline": roofline,
+        }[given.only]()
+        print("RESULT " + json.dumps(result))
+        return
+    runs: list[tuple[str, Path, list[str]]] = [
+        ("GFLOPS", Path(sys.executable), ["--only", "roofline"]),
+        ("ours", Path(sys.executable), ["--only", "ours", "--steps", str(given.steps)]),
+    ]
+    if given.peer_python:
+        steps = ["--only", "trl", "--steps", str(given.steps)]
+        runs += [
+            ("TRL float32", given.peer_python, steps),
+            ("TRL float32, no checkpointing", given.peer_python, [*steps, "--no-checkpointing"]),
+            ("TRL bf16=True", given.peer_python, ["--only", "trl", "--bf16", "--steps", str(given.bf16_steps)]),
+            ("ours again", Path(sys.executable), ["--only", "ours", "--steps", str(given.steps)]),
+        ]
+    for name, python, arguments in runs:
+        command = [str(python), "-W", "ignore", __file__, str(given.model), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+        if not lines:
+            print(f"{name}: failed\n{done.stderr[-2000:]}", flush=True)
+            continue
+        figures = json.loads(lines[-1].removeprefix("RESULT "))
+        print(f"{name:32}" + "  ".join(f"{key} {value:.1f}" for key, value in figures.items()), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -272,7 +273,7 @@ def _convert(source: Path, target: Path) -> None:
                 dtype=torch.float32,
                 quantization_config=GgufConfig(dequantize=True),
             )
-        except (ValueError, KeyError, NotImplementedError) as error:
+        except (ValueError, LookupError, struct.error, NotImplementedError, OSError) as error:
             raise InvalidInput(
                 f"{source} cannot be converted for torch: {str(error)[:300]}. "
                 "Remedy: give the model's Hugging Face folder"

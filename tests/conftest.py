@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, make_url
 
+from assistant.settings import Settings, default_home, load_settings
 from assistant.store import Store
+from assistant.weights import ensure_models
 from tests import postgres
 
 
@@ -57,3 +59,13 @@ def store(database_url: str) -> Iterator[Store]:
 def chat(store: Store) -> str:
     """The id of an open conversation."""
     return store.create_conversation(channel="web").id
+
+
+@pytest.fixture(scope="session")
+def real_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a home of its own with the default models, shared with the default home where it has them."""
+    home = tmp_path_factory.mktemp("real")
+    if (default_home() / "models").is_dir():
+        (home / "models").symlink_to((default_home() / "models").resolve())
+    ensure_models(load_settings(home))
+    return load_settings(home, threads=1, context_tokens=512, engine_slots=4, engine_queue=8)

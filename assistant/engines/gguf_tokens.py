@@ -6,6 +6,7 @@ Knows nothing of prompts or servers; importing it does not import transformers.
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def _convert(gguf: Path, path: Path) -> None:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
-    except (ValueError, KeyError, NotImplementedError, OSError) as error:
+    except (ValueError, LookupError, struct.error, NotImplementedError, OSError) as error:
         raise InvalidInput(f"the tokenizer of {gguf} cannot be read: {str(error)[:300]}") from error
     descriptor, temporary = tempfile.mkstemp(prefix=".tokenizer-", dir=path.parent)
     os.close(descriptor)

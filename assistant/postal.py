@@ -51,6 +51,13 @@ UNIT_OR_BOX = re.compile(
     rf"|{UNIT}(?=,|\n|$))",
     re.IGNORECASE,
 )
+# what an address goes on with after a comma or on the next line: units, capitalised places, codes
+PLACE = r"[^\W\d_a-zß-ÿ][\w'’.-]{1,30}(?:[ -][\w'’-]{1,30}){0,3}"
+END_OF_PLACE = r"(?=[ \t]{0,3}(?:[,.\n]|$))"
+CONTINUES = re.compile(
+    rf"(?:[ \t]{{0,3}},?[ \t]{{0,3}}[,\n][ \t]{{0,3}}"
+    rf"(?:(?i:{UNIT})\b|{PLACE}(?:,? {STATE_AND_CODE})?{END_OF_PLACE}|{STATE_AND_CODE}\b))+"
+)
 POSTCODE = re.compile(
     r"\b(?:[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] \d[A-Z]\d)\b"  # United Kingdom, Canada
     r"|(?<=, [A-Z]{2} )\d{5}(?:-\d{4})?\b"  # after the code of a US state
@@ -81,13 +88,15 @@ def find_addresses(text: str) -> list[tuple[int, int]]:
         patterns.append(CHINESE)
     ranges = [match.span() for match in NUMBERED.finditer(text) if not SENTENCE.search(match.group())]
     ranges += [match.span() for pattern in patterns for match in pattern.finditer(text)]
-    return _merged(ranges + [match.span("value") for match in ANNOUNCED.finditer(text)])
+    return _merged(text, ranges + [match.span("value") for match in ANNOUNCED.finditer(text)])
 
 
-def _merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """In order, overlapping ones as one."""
+def _merged(text: str, ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In order, each with the places that follow it, overlapping ones as one."""
     merged: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
+        if follows := CONTINUES.match(text, end):
+            end = follows.end()
         if merged and start < merged[-1][1]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:

@@ -31,6 +31,7 @@ def found(text: str) -> list[tuple[str, str]]:
             "on www.example.org, or shop.example.com/path",
             [("URL", "www.example.org"), ("URL", "shop.example.com/path")],
         ),
+        ("look at blog.example.museum/lamps please", [("URL", "blog.example.museum/lamps")]),
         ("网址https://x.cn/a?b=1查看", [("URL", "https://x.cn/a?b=1")]),
         ("from 192.168.0.1 and 2001:db8::8a2e:370:7334", [("IP", "192.168.0.1"), ("IP", "2001:db8::8a2e:370:7334")]),
         ("card 4111-1111-1111-1111", [("CARD", "4111-1111-1111-1111")]),

@@ -14,6 +14,10 @@ from assistant.postal import find_addresses
         ("ship it to 12 Old Mill Rd, Apt 4, Springfield, IL 62704", "12 Old Mill Rd, Apt 4, Springfield, IL 62704"),
         ("meine Adresse: Lindenstraße 12, 10969 Berlin", "Lindenstraße 12"),
         ("in Via Giuseppe Verdi 45 suite 3", "Via Giuseppe Verdi 45 suite 3"),
+        (
+            "14 Long Lane\n Suite 286\n El Tornadizo\n Gabon 66298\nThanks",
+            "14 Long Lane\n Suite 286\n El Tornadizo\n Gabon 66298",
+        ),
         ("send to P.O. Box 123", "P.O. Box 123"),
         ("寄往上海市浦东新区世纪大道100号3号楼502室", "上海市浦东新区世纪大道100号3号楼502室"),
     ],

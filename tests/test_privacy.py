@@ -106,6 +106,8 @@ def test_long_texts_are_masked_to_the_end() -> None:
         *(part * 8_000 for part in ("12 a st, ", "[EMAIL_", "http://", "a (at) ", "name is ")),
         *(part * 50_000 for part in (":", "王", "1", "(", " ", "@")),
         "x" * 50_000 + "@",
+        "12 Main Street" + " " * 50_000,
+        "12 Main Street" + "\nPlace" * 10_000,
     ],
     ids=lambda text: text[:7],
 )

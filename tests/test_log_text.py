@@ -21,6 +21,8 @@ from training.log_text import plain_text, without_quotes, without_signature, wri
         ("<a href='javascript:alert(1)'>click</a>", "click"),
         ("<style>p{}</style><script>alert(1)</script><!-- hidden --><p>shown</p>tail", "shown\ntail"),
         ('<p>new</p><div class="gmail_quote">old</div><blockquote type="cite">older</blockquote>', "new"),
+        ("<div>" * 500 + "deep" + "</div>" * 500, "deep"),
+        ("<!-- only a comment --><p></p>", ""),
         ("Tom &amp; Jerry &lt;3", "Tom & Jerry <3"),
         ("a < b and c > d, <3 <x", "a < b and c > d, <3 <x"),
         ("<p>unclosed <b>bold", "unclosed bold"),

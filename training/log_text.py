@@ -10,7 +10,6 @@ import html
 import re
 
 from lxml import etree
-from lxml import html as lxml_html
 
 LONGEST_HTML = 1_000_000  # characters; no person wrote more
 
@@ -21,9 +20,11 @@ HTML_TAG = re.compile(
 )
 ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
 SKIPPED = frozenset({"script", "style", "head", "title", "template", "noscript", "svg", "object", "iframe"})
-BLOCKS = frozenset(
-    {"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre", "hr"}
-)
+BLOCKS = ("p", "div", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre", "hr")
+OPENING = dict.fromkeys((*BLOCKS, "br", "tr"), "\n") | {"li": "\n- "}
+CLOSING_TAG = dict.fromkeys(BLOCKS, "\n")
+SPACE = re.compile(r"\s+")
+PARSER = etree.HTMLParser(no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
 QUOTE_CLASS = re.compile(
     r"gmail_quote|gmail_extra|yahoo_quoted|moz-cite-prefix|moz-signature|gmail_signature|freshdesk_quote|"
     r"protonmail_quote|zmail_extra|divRplyFwdMsg|appendonsend|OLK_SRC_BODY_SECTION|zendesk-quoted",
@@ -89,25 +90,28 @@ def plain_text(value: str) -> str:
 def _html_to_text(value: str) -> str:
     """Blocks on lines of their own, links with their address, quoted mail and invisible parts left out."""
     try:
-        root = lxml_html.fragment_fromstring(value, create_parent="div")
+        root = etree.HTML(value, PARSER)
     except (etree.ParserError, ValueError):  # nothing but comments, or control characters
+        root = None
+    if root is None:
         return re.sub(r"<[^<>]*>", " ", value)
     pieces: list[str] = []
-    skipping = 0
-    for event, element in etree.iterwalk(root, events=("start", "end", "comment")):
-        tag = element.tag if isinstance(element.tag, str) else ""
-        hidden = event == "comment" or tag in SKIPPED or _is_quoted(element)
+    skipped: etree._Element | None = None  # the outermost of the elements left out
+    for event, element in etree.iterwalk(root, events=("start", "end")):
+        tag = element.tag
         if event == "start":
-            skipping += hidden
-            if not skipping:
-                pieces += ["\n" if tag in BLOCKS else "", "- " if tag == "li" else "", _squeezed(element.text, tag)]
+            if skipped is None and (tag in SKIPPED or _is_quoted(element)):
+                skipped = element
+            if skipped is None:
+                pieces.append(OPENING.get(tag, ""))
+                pieces.append(_squeezed(element.text, tag))
             continue
-        if event == "end":
-            if not skipping:
-                pieces += [_address(element) if tag == "a" else "", "\n" if tag in BLOCKS - {"br", "li", "tr"} else ""]
-            skipping -= hidden
-        if not skipping:
-            pieces.append(_squeezed(element.tail, "") if element is not root else "")
+        if skipped is None:
+            pieces.append(_address(element) if tag == "a" else CLOSING_TAG.get(tag, ""))
+        elif skipped is element:
+            skipped = None
+        if skipped is None:
+            pieces.append(_squeezed(element.tail, ""))
     text = re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(pieces))
     return re.sub(r"[ \t]{2,}", " ", re.sub(r"\n{3,}", "\n\n", text))
 
@@ -115,16 +119,15 @@ def _html_to_text(value: str) -> str:
 def _squeezed(text: str | None, tag: str) -> str:
     if not text:
         return ""
-    return text if tag == "pre" else re.sub(r"\s+", " ", text)
+    return text if tag == "pre" else SPACE.sub(" ", text)
 
 
 def _is_quoted(element: etree._Element) -> bool:
-    if not isinstance(element.tag, str):
+    if not element.attrib:
         return False
-    marked = f"{element.get('class') or ''} {element.get('id') or ''}"
-    return bool(marked != " " and QUOTE_CLASS.search(marked)) or (
-        element.tag == "blockquote" and element.get("type") == "cite"
-    )
+    if element.tag == "blockquote" and element.get("type") == "cite":
+        return True
+    return bool(QUOTE_CLASS.search(f"{element.get('class', '')} {element.get('id', '')}"))
 
 
 def _address(link: etree._Element) -> str:

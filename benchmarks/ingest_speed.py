@@ -2,9 +2,10 @@
 
 The same 3,000 travel questions with answers, the same model folder, from a file on disk to an index on disk; the
 judged set is the web applications FAQ. Rounds alternate between the systems; medians are compared. Each system
-runs in a process of its own, the peers in a virtual environment of their own that this script makes.
+runs in a process of its own, the peers in a virtual environment of their own that this script makes. On a machine
+that does other work too, compare the processor time (with --threads 1, so that no thread spins while it waits).
 
-python -m benchmarks.ingest_speed [--rounds 3] [--documents 3000] [--embedder FOLDER] [--json]
+python -m benchmarks.ingest_speed [--rounds 3] [--documents 3000] [--threads N] [--embedder FOLDER] [--json]
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import gzip
 import json
 import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -91,6 +93,7 @@ def run_assistant(job: Row) -> Row:
     ingest([Path(job["warm_up"])], None, embedder, folder / "warm-up")
     stages: dict[str, float] = {}
     began = last = time.perf_counter()
+    spent = processor_seconds()
 
     def note(stage: str, done: int, total: int) -> None:
         nonlocal last
@@ -98,7 +101,7 @@ def run_assistant(job: Row) -> Row:
         last = time.perf_counter()
 
     report = ingest([Path(job["documents"])], None, embedder, folder / "documents", note)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, processor_seconds() - spent
     if report.failed or report.added != job["count"]:
         raise SystemExit(f"not all documents were ingested: {report}")
     retriever = Retriever(embedder, folder / "documents")
@@ -109,7 +112,14 @@ def run_assistant(job: Row) -> Row:
         ingest([Path(job["judged"])], None, embedder, folder / "judged")
         results = Retriever(embedder, folder / "judged").search_many(job["queries"], 10)
         ranked = [list(dict.fromkeys(h.passage.document_id for h in r.hits)) for r in results]
-    return {"seconds": seconds, "query_ms": query_ms, "ranked": ranked, "stages": stages}
+    about = {"seconds": seconds, "processor_seconds": processor, "stages": stages}
+    return about | {"query_ms": query_ms, "ranked": ranked}
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of those it started and saw end."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def run_system(name: str, job: Row) -> Row:
@@ -121,8 +131,11 @@ def run_system(name: str, job: Row) -> Row:
             command = [sys.executable, "-m", "benchmarks.ingest_speed", "--job", str(path)]
         else:
             command = [peers_python(), str(ROOT / "benchmarks" / "ingest_peers.py"), name, str(path)]
-        quiet = os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, env=quiet, check=True, text=True)
+        quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        threads = {"OMP_NUM_THREADS": str(job["threads"])} if job["threads"] else {}
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | quiet | threads, check=True, text=True
+        )
         answer: Row = json.loads(done.stdout.splitlines()[-1])
         return answer
 
@@ -136,7 +149,7 @@ def ndcg_at_10(ranked: Sequence[Sequence[str]], relevant: Sequence[str]) -> floa
     return statistics.fmean(gains)
 
 
-def compare(rounds: int, count: int, embedder: str) -> Row:
+def compare(rounds: int, count: int, threads: int, embedder: str) -> Row:
     """Run all systems `rounds` times in turn; medians, quality, and the ratio to each peer."""
     rows = travel_faq(count)
     judged = jsonl(DATA / "webapps_faq" / "faq.jsonl")
@@ -146,6 +159,7 @@ def compare(rounds: int, count: int, embedder: str) -> Row:
         job = {
             "embedder": embedder,
             "count": len(rows),
+            "threads": threads,
             "documents": write_rows(Path(folder, "travel.jsonl"), rows),
             "warm_up": write_rows(Path(folder, "warm-up.jsonl"), rows[:64]),
             "judged": write_rows(Path(folder, "webapps.jsonl"), judged),
@@ -157,18 +171,26 @@ def compare(rounds: int, count: int, embedder: str) -> Row:
                 results[name].append(run_system(name, job | {"queries": asked}))
                 print(f"round {number + 1}: {name} {results[name][-1]['seconds']:.1f} s", file=sys.stderr)
     summary = {name: summed_up(found, len(rows), [str(q["id"]) for q in queries]) for name, found in results.items()}
-    ours = summary["assistant"]["documents_per_second"]
-    ratios = {name: round(ours / summary[name]["documents_per_second"], 2) for name in SYSTEMS[1:]}
-    return {"documents": len(rows), "rounds": rounds, "systems": summary, "ratio": ratios}
+    ours = summary["assistant"]
+    ratios = {
+        name: {
+            measure: round(ours[measure] / summary[name][measure], 2)
+            for measure in ("documents_per_second", "documents_per_processor_second")
+        }
+        for name in SYSTEMS[1:]
+    }
+    return {"documents": len(rows), "rounds": rounds, "threads": threads, "systems": summary, "ratio": ratios}
 
 
 def summed_up(rounds: Sequence[Row], count: int, relevant: Sequence[str]) -> Row:
     """Medians of one system's rounds, and its quality."""
     seconds = statistics.median(r["seconds"] for r in rounds)
+    processor = statistics.median(r["processor_seconds"] for r in rounds)
     query_ms = sorted(ms for r in rounds for ms in r["query_ms"])
     stages = rounds[0].get("stages", {})
     return {
         "documents_per_second": round(count / seconds, 1),
+        "documents_per_processor_second": round(count / processor, 1),
         "seconds": [round(r["seconds"], 2) for r in rounds],
         "query_ms_p50": round(statistics.median(query_ms), 1),
         "query_ms_p95": round(query_ms[int(len(query_ms) * 0.95)], 1),
@@ -188,13 +210,13 @@ def default_embedder() -> str:
 def show(result: Row) -> None:
     """The comparison as a table."""
     print(f"{result['documents']} documents, median of {result['rounds']} rounds")
-    print(f"{'':12}{'documents/s':>12}{'query p50 ms':>14}{'p95 ms':>9}{'nDCG@10':>9}{'ratio':>7}")
+    columns = ("documents/s", "per CPU s", "query p50 ms", "p95 ms", "nDCG@10")
+    print(f"{'':12}" + "".join(f"{column:>13}" for column in columns))
+    keys = ("documents_per_second", "documents_per_processor_second", "query_ms_p50", "query_ms_p95", "ndcg_at_10")
     for name, about in result["systems"].items():
-        ratio = result["ratio"].get(name)
-        print(
-            f"{name:12}{about['documents_per_second']:>12}{about['query_ms_p50']:>14}{about['query_ms_p95']:>9}"
-            f"{about['ndcg_at_10']:>9}{f'{ratio}x' if ratio else '':>7}"
-        )
+        print(f"{name:12}" + "".join(f"{about[key]:>13}" for key in keys))
+    for name, ratio in result["ratio"].items():
+        print(f"{ratio['documents_per_second']}x {name}, by processor time {ratio['documents_per_processor_second']}x")
     print("seconds of the assistant's stages:", result["systems"]["assistant"]["stages"])
 
 
@@ -203,6 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--documents", type=int, default=3000)
+    parser.add_argument("--threads", type=int, default=0, help="of torch; 0: each system's own choice")
     parser.add_argument("--embedder", help="a sentence-transformers folder; by default the product's")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
@@ -212,7 +235,7 @@ def main() -> None:
         return
     if not (DATA / "travel_faq").is_dir():
         raise SystemExit(f"skipped: no data in {DATA}; set ASSISTANT_DATA to the folder that has travel_faq/")
-    result = compare(given.rounds, given.documents, given.embedder or default_embedder())
+    result = compare(given.rounds, given.documents, given.threads, given.embedder or default_embedder())
     if given.json:
         print(json.dumps(result))
     else:

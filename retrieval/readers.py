@@ -69,13 +69,15 @@ def list_files(paths: Sequence[Path], source: str | None) -> tuple[list[SourceFi
     files: list[SourceFile] = []
     failures: list[Failure] = []
     for given in paths:
-        path = given.expanduser().resolve()
+        path = Path(os.path.abspath(given.expanduser()))  # a link keeps its own name
         if not path.exists():
             raise NothingToIngest(given)
         name = source or path.name or str(path)
         if path.is_dir():
-            found = _below(path)
-            files.extend(SourceFile(file, file.relative_to(path).as_posix(), name, True) for file in found)
+            found = _below(path.resolve())
+            files.extend(SourceFile(file, inner, name, True) for file, inner in found)
+            if not found:
+                failures.append(Failure(str(given), f"holds no file of a type that is read: {' '.join(SUPPORTED)}"))
         elif not stat.S_ISREG(path.stat().st_mode):
             failures.append(Failure(str(given), "is not a regular file"))
         elif not is_supported(path):
@@ -90,14 +92,15 @@ def is_supported(path: Path) -> bool:
     return path.name.lower().endswith(SUPPORTED)
 
 
-def _below(folder: Path) -> list[Path]:
-    found: list[Path] = []
+def _below(folder: Path) -> list[tuple[Path, str]]:
+    """Files and their names relative to the folder."""
+    found: list[tuple[Path, str]] = []
     for parent, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(parent, name)
             if not name.startswith(".") and is_supported(path) and _stays_inside(path, folder):
-                found.append(path)
+                found.append((path, path.relative_to(folder).as_posix()))
     return found
 
 

@@ -52,7 +52,17 @@ def test_given_files_that_cannot_be_read_are_failures_with_a_reason(tmp_path: Pa
     assert files == []
     assert "type that is not read" in failures[0].error
     assert failures[1].error == "is not a regular file"
-    assert list_files([tmp_path], None)[0] == []
+    files, failures = list_files([tmp_path], None)
+    assert files == []
+    assert "holds no file of a type that is read" in failures[0].error
+
+
+def test_a_link_that_is_given_keeps_its_own_name(tmp_path: Path) -> None:
+    write_files(tmp_path, {"docs/v2.md": "x"})
+    (tmp_path / "latest.md").symlink_to(tmp_path / "docs" / "v2.md")
+    (tmp_path / "current").symlink_to(tmp_path / "docs")
+    files, _ = list_files([tmp_path / "latest.md", tmp_path / "current"], None)
+    assert [(f.source, f.name) for f in files] == [("latest.md", "latest.md"), ("current", "v2.md")]
 
 
 def test_a_path_that_does_not_exist_is_an_error(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from typing import get_args
 
 from assistant.errors import InvalidInput
 from assistant.identifiers import ORDER_PATTERNS, Found, Kind, find_identifiers
-from assistant.person_names import PARTICLES, TITLES, find_names, fold
+from assistant.name_words import PARTICLES, TITLES, fold
+from assistant.person_names import find_names
 from assistant.postal import find_addresses
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

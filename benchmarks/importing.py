@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training.curate import CurationRules
+from training.curation_rules import CurationRules
 from training.importers import LogReader
 from training.logs import curate_files
 

@@ -113,7 +113,7 @@ def places() -> set[str]:
 
 
 def main() -> None:
-    """Write one `word code` a line; the codes are explained in assistant/person_names.py."""
+    """Write one `word code` a line; the codes are explained in assistant/name_words.py."""
     words = {w.strip() for path in DICTIONARIES for w in Path(path).read_text(encoding="utf-8").splitlines()}
     words = {w for w in words if "'" not in w and len(w) > 1}
     common_words = {fold(w) for w in words if w == w.lower()}

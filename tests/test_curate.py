@@ -11,7 +11,8 @@ from assistant.conversation import Author
 from assistant.engines import ChatMessage
 from assistant.errors import InvalidInput
 from retrieval.documents import Passage
-from training.curate import REASONS, Curation, CurationRules, curate, split_of
+from training.curate import Curation, curate, split_of
+from training.curation_rules import REASONS, CurationRules
 from training.logged import Logged, LoggedMessage
 
 RULES = CurationRules()
@@ -224,6 +225,11 @@ def test_ids_do_not_depend_on_the_store_and_passages_come_along() -> None:
     second = one(replace(conversation, id="another-store")).examples[0]
     assert first.passages == (passage,)
     assert (first.id, first.split) == (second.id, second.split)
+
+
+@pytest.mark.parametrize(("told", "language"), [("pt_BR", "pt"), ("DE", "de"), ("English", "en"), (None, "en")])
+def test_the_language_is_the_one_told_if_it_is_a_code(told: str | None, language: str) -> None:
+    assert one(logged(1, ("customer", QUESTION), ("person", ANSWER), language=told)).examples[0].language == language
 
 
 def test_rules_that_make_no_sense_are_refused() -> None:

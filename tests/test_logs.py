@@ -10,7 +10,7 @@ import pytest
 
 from assistant.store import Store
 from tests import exports
-from training.curate import CurationRules
+from training.curation_rules import CurationRules
 from training.logs import curate_files, curate_store, export_logs, import_logs, log_stats
 
 

@@ -19,7 +19,8 @@ from assistant.identifiers import ORDER_PATTERNS
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_logs import LogFilter
-from training.curate import REASONS, Curation, CurationRules, curate
+from training.curate import Curation, curate
+from training.curation_rules import REASONS, CurationRules
 from training.importers import Failure, FormatName, LogReader
 from training.logged import Logged, from_imported, from_transcript
 

@@ -10,6 +10,12 @@ function make(tag, properties = {}, ...children) {
   return node;
 }
 
+// Text whose `code` is set as code.
+function prose(tag, text, properties = {}) {
+  const parts = (text ?? "").split("`").map((part, n) => (n % 2 ? make("code", {}, part) : part));
+  return make(tag, properties, ...parts);
+}
+
 function resolve(schema) {
   if (!schema?.$ref) return schema ?? {};
   return schema.$ref.slice(2).split("/").reduce((at, key) => at[key], spec);
@@ -19,7 +25,9 @@ function resolve(schema) {
 function plain(schema) {
   const found = resolve(schema);
   const choices = (found.anyOf ?? []).filter((choice) => choice.type !== "null");
-  return choices.length === 1 ? { ...found, ...resolve(choices[0]), description: found.description } : found;
+  if (choices.length !== 1) return found;
+  const { anyOf, ...rest } = found;
+  return { ...rest, ...resolve(choices[0]), description: found.description };
 }
 
 function typeOf(schema) {
@@ -56,7 +64,7 @@ function fieldTable(title, rows) {
     make("tr", {},
       make("td", {}, make("code", {}, name), required ? " *" : ""),
       make("td", {}, typeOf(schema), where ? ` (${where})` : ""),
-      make("td", { className: "note" }, plain(schema).description ?? "")));
+      prose("td", plain(schema).description, { className: "note" })));
   return make("div", {}, make("h3", {}, title), make("table", {}, make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
@@ -66,13 +74,16 @@ function fieldsOf(schema) {
     ({ name, schema: field, required: (found.required ?? []).includes(name) }));
 }
 
+// What comes back: the fields of a success, and all failures in one line.
 function responses(operation) {
-  const rows = Object.entries(operation.responses).map(([status, response]) => {
-    const content = Object.entries(response.content ?? {})[0];
-    const kind = content ? (content[1].schema ? typeOf(content[1].schema) : content[0]) : "";
-    return make("tr", {}, make("td", {}, status), make("td", {}, kind), make("td", { className: "note" }, response.description));
+  const [good, bad] = [[], []];
+  for (const entry of Object.entries(operation.responses)) (entry[0] < "400" ? good : bad).push(entry);
+  const shown = good.flatMap(([status, response]) => {
+    const [kind, { schema } = {}] = Object.entries(response.content ?? {})[0] ?? ["no body"];
+    const fields = schema ? fieldsOf(schema) : [];
+    return fields.length ? [fieldTable(`Answer ${status}`, fields)] : [make("h3", {}, `Answer ${status}: ${kind}`)];
   });
-  return make("div", {}, make("h3", {}, "Answers"), make("table", {}, make("tbody", {}, ...rows)));
+  return make("div", {}, ...shown, make("p", { className: "note" }, `Failures: ${bad.map(([status]) => status).join(", ")}`));
 }
 
 // Sends the call and shows the answer as it arrives.
@@ -133,7 +144,7 @@ function show(method, path, operation) {
     make("span", { className: "method" }, method.toUpperCase()), make("span", { className: "path" }, path),
     make("span", { className: "note" }, operation.summary ?? ""));
   return make("details", {}, summary, make("div", { className: "body" },
-    make("p", {}, operation.description ?? ""),
+    prose("p", operation.description),
     fieldTable("Parameters", rows), body ? fieldTable("Body", fieldsOf(body)) : null,
     responses(operation), tryOut(method, path, parameters, body)));
 }
@@ -141,7 +152,7 @@ function show(method, path, operation) {
 async function main() {
   spec = await (await fetch("openapi.json")).json();
   document.title = document.getElementById("title").textContent = `${spec.info.title}: API`;
-  document.getElementById("about").textContent = spec.info.description ?? "";
+  document.getElementById("about").replaceChildren(prose("span", spec.info.description));
   const groups = new Map();
   for (const [path, item] of Object.entries(spec.paths)) {
     for (const method of METHODS.filter((name) => name in item)) {

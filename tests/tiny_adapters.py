@@ -24,8 +24,8 @@ def write_adapter(folder: Path, adapter_id: str, seed: int) -> Adapter:
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(RANK))
     for layer in range(30):
-        a = random.normal(0, 0.5, (RANK, WIDTH)).astype(np.float32)
-        b = random.normal(0, 0.5, (HIDDEN, RANK)).astype(np.float32)
+        a = random.normal(0, 0.3, (RANK, WIDTH)).astype(np.float32)
+        b = random.normal(0, 0.3, (HIDDEN, RANK)).astype(np.float32)
         peft[f"base_model.model.model.layers.{layer}.mlp.up_proj.lora_A.weight"] = a
         peft[f"base_model.model.model.layers.{layer}.mlp.up_proj.lora_B.weight"] = b
         writer.add_tensor(f"blk.{layer}.ffn_up.weight.lora_a", a)

@@ -121,10 +121,27 @@ def test_a_lost_connection_is_one_sentence_with_a_retry(browser: Browser, site: 
         visit.ask("How long may I return a lamp?")
         visit.page.wait_for_selector(".note.problem", timeout=15_000)
         expect(visit.page.locator(".note.problem span")).to_have_text("I could not reach the server.")
+        visit.page.fill(".box textarea", "And what about plants")
         visit.page.unroute("**/gradio_api/**")
         visit.page.click(".note .link")
         visit.answer()
         assert visit.page.locator(".row.customer").count() == 1
+        expect(visit.page.locator(".box textarea")).to_have_value("And what about plants")
+
+
+def test_an_answer_that_was_cut_off_comes_by_itself_when_the_connection_is_back(
+    browser: Browser, site: tuple[str, Store]
+) -> None:
+    url, store = site
+    with visiting(browser, url) as visit:
+        visit.open()
+        visit.page.route("**/queue/data*", lambda route: route.abort())
+        visit.ask("How long may I return a lamp?")
+        visit.page.wait_for_event("request", lambda request: "queue/data" in request.url)
+        visit.page.unroute("**/queue/data*")
+        visit.answer()
+        conversation = store.find_conversations()[0]
+        assert [m.author for m in store.messages(conversation.id)] == ["customer", "assistant"]
 
 
 def test_history_rating_and_waiting_survive_a_reload(browser: Browser, site: tuple[str, Store]) -> None:

@@ -82,6 +82,7 @@ function composer() {
     oninput: fit,
   });
   page.button = h("button", { class: "round go", type: "submit", disabled: true });
+  page.input.value = load(DRAFT, "sessionStorage") ?? "";
   const form = h("form", { class: "box", onsubmit: atSubmit }, page.input, page.button);
   page.foot = h("footer", { class: "foot" }, h("div", { class: "column" }, page.jump, page.banner, form));
   page.foot.firstChild.append(h("p", { class: "fine" }, say("fine_print")));
@@ -147,9 +148,11 @@ function drawBanner() {
   if (words === "waiting") page.banner.append(h("span", { class: "soft" }, personWait()));
   page.input.disabled = state.conversation === "closed";
   drawButton();
+  if (following && !page.rows.querySelector(".welcome")) toEnd(); // the banner takes room from the messages
 }
 
 function fit() {
+  save(DRAFT, page.input.value || null, "sessionStorage");
   page.input.style.height = "auto";
   page.input.style.height = `${Math.min(page.input.scrollHeight, 168)}px`;
   drawButton();

@@ -98,9 +98,7 @@ async function speak(language) {
   state.language = language;
   save(LANGUAGE, language);
   if (state.turn) stop();
-  const draft = page.input.value;
   draw();
-  page.input.value = draft;
   await restore();
   page.input.focus();
 }
@@ -115,6 +113,7 @@ async function startAnew() {
   state.conversation = "assistant";
   state.last = null;
   save(STORE, null);
+  save(PENDING, null, "sessionStorage");
   await restore();
   page.input.focus();
 }
@@ -129,17 +128,27 @@ async function restore() {
     page.rows.replaceChildren();
     for (const message of opened.messages ?? []) addRow(message);
     if (!page.rows.childNodes.length) page.rows.append(welcome());
-    const last = opened.messages?.at(-1);
-    if (last?.author === "customer" && last.client_message_id && state.conversation !== "person") {
-      const turn = { id: last.client_message_id, text: last.text, row: page.rows.lastChild };
-      turn.row.after(note(say("unanswered"), () => !state.turn && begin(turn)));
-    }
+    goOn(opened.messages ?? []);
   } catch (problem) {
     page.rows.replaceChildren(welcome(), note(explain(problem), restore));
   }
   drawBanner();
   pollNews();
   if (!page.rows.querySelector(".welcome")) toEnd();
+}
+
+// A message without an answer: if it was interrupted it goes on by itself; if it was stopped it waits to be asked.
+function goOn(messages) {
+  const pending = load(PENDING, "sessionStorage");
+  const last = messages.at(-1);
+  let turn = null;
+  if (last?.author === "customer" && last.client_message_id && state.conversation !== "person")
+    turn = { id: last.client_message_id, text: last.text, row: page.rows.lastChild };
+  else if (pending && !messages.some((message) => message.client_message_id === pending.id))
+    turn = { id: pending.id, text: pending.text, row: addRow({ author: "customer", text: pending.text }) };
+  if (turn === null) save(PENDING, null, "sessionStorage");
+  else if (pending?.id === turn.id && pending.tries < TRIES) begin(turn);
+  else turn.row.after(note(say("unanswered"), () => !state.turn && begin(turn)));
 }
 
 // Gradio reads the names of the events it listens to from this text: 'send' 'stop'

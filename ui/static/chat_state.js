@@ -3,7 +3,11 @@
 
 const STORE = "assistant.conversation";
 const LANGUAGE = "assistant.language";
-const SILENCE_MS = 8000; // the server gives a sign of life twice a second while it works
+const DRAFT = "assistant.draft"; // this window only: what is being written,
+const PENDING = "assistant.pending"; // and the message being answered with how often that was tried
+const SILENCE_MS = 6000; // the server gives a sign of life twice a second while it works
+const TRIES = 3; // after a lost connection
+const CALL_MS = 15000;
 const NEWS_MS = 4000;
 const LONGEST = props.longest;
 const quiet = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -19,18 +23,18 @@ const state = {
 
 // ---- small helpers -------------------------------------------------------------------------------------------
 
-function load(key) {
+function load(key, storage = "localStorage") {
   try {
-    return JSON.parse(window.localStorage.getItem(key));
+    return JSON.parse(window[storage].getItem(key));
   } catch {
     return null; // storage is switched off: the chat works, only nothing is remembered
   }
 }
 
-function save(key, value) {
+function save(key, value, storage = "localStorage") {
   try {
-    if (value === null) window.localStorage.removeItem(key);
-    else window.localStorage.setItem(key, JSON.stringify(value));
+    if (value === null) window[storage].removeItem(key);
+    else window[storage].setItem(key, JSON.stringify(value));
   } catch {
     return;
   }
@@ -84,7 +88,8 @@ function newId() {
 }
 
 async function call(name, data = {}) {
-  const answer = await server[name]({ ...state.known, ...data });
+  const late = new Promise((resolve) => window.setTimeout(resolve, CALL_MS));
+  const answer = await Promise.race([server[name]({ ...state.known, ...data }), late]);
   if (answer == null) throw { code: "connection" };
   if (answer.problem) throw answer.problem;
   return answer;

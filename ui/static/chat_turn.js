@@ -40,6 +40,8 @@ async function begin({ id, text, row }) {
   row.after(answer);
   const turn = { id, text, row, answer, timer: null };
   state.turn = turn;
+  const before = load(PENDING, "sessionStorage");
+  save(PENDING, { id, text, tries: before?.id === id ? before.tries + 1 : 1 }, "sessionStorage");
   drawButton();
   toEnd();
   try {
@@ -63,14 +65,26 @@ function clearNotes(row) {
   while (row.nextElementSibling?.matches(".note, .row.pending, .row.partial")) row.nextElementSibling.remove();
 }
 
-function watchSilence() {
+// No sign of life for a while: ask whether the reply has come by another way, or the server is gone.
+function watchSilence(silences = 0) {
   const turn = state.turn;
   window.clearTimeout(turn.timer);
-  turn.timer = window.setTimeout(() => {
-    if (state.turn !== turn) return;
-    trigger("stop", {});
-    fail({ code: "connection" }, turn);
-  }, SILENCE_MS);
+  turn.timer = window.setTimeout(() => atSilence(turn, silences + 1), SILENCE_MS);
+}
+
+async function atSilence(turn, silences) {
+  let news;
+  try {
+    news = await call("news", { after: state.last });
+  } catch (problem) {
+    return fail(problem, turn);
+  }
+  if (state.turn !== turn) return;
+  const reply = news.messages.find((message) => message.author === "assistant");
+  if (!reply && silences < 4) return watchSilence(silences);
+  trigger("stop", {});
+  if (reply) finish({ message: reply, state: news.state });
+  else fail({ code: "connection" }, turn);
 }
 
 function atSnapshot() {
@@ -105,16 +119,17 @@ function finish(snapshot) {
 function endTurn() {
   window.clearTimeout(state.turn.timer);
   state.turn = null;
+  save(PENDING, null, "sessionStorage");
   drawButton();
   if (!window.matchMedia("(pointer: coarse)").matches) page.input.focus();
 }
 
-function leavePartial(text, turn) {
+function leavePartial(text, turn, again) {
   turn.answer.querySelector(".dots")?.remove();
   turn.answer.removeAttribute("aria-busy");
   turn.answer.className = "row assistant partial";
   if (!turn.answer.firstChild.childNodes.length) turn.answer.remove();
-  const line = note(text, () => !state.turn && begin(turn));
+  const line = note(text, () => !state.turn && again(turn));
   (turn.answer.isConnected ? turn.answer : turn.row).after(line);
   if (following) toEnd();
 }
@@ -123,12 +138,28 @@ function stop() {
   const turn = state.turn;
   trigger("stop", {});
   endTurn();
-  leavePartial(say("stopped"), turn);
+  leavePartial(say("stopped"), turn, begin);
 }
 
 function fail(problem, turn) {
   if (state.turn !== turn) return;
+  const pending = load(PENDING, "sessionStorage");
   endTurn();
   if (["not_found", "unauthorized"].includes(problem.code)) save(STORE, (state.known = null)); // retry in a new one
-  leavePartial(explain(problem), turn);
+  if (problem.code && problem.code !== "connection") return leavePartial(explain(problem), turn, begin);
+  save(PENDING, pending, "sessionStorage"); // Gradio opens the page anew once the server is back, and restore() goes on
+  leavePartial(explain(problem), turn, reconnect);
+}
+
+// Gradio's connection does not come back by itself: if the server can be reached, open the page anew and go on there.
+async function reconnect(turn) {
+  const line = turn.row.parentElement.querySelector(".note.problem .link");
+  line.disabled = true;
+  try {
+    await call("open", { language: state.language });
+    save(PENDING, { id: turn.id, text: turn.text, tries: 0 }, "sessionStorage");
+    window.location.reload();
+  } catch {
+    line.disabled = false;
+  }
 }

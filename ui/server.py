@@ -36,7 +36,7 @@ Every failure has the body `{"error": {"code", "message"}}`; 429 and 503 say in 
 # What the web chat's page asks Gradio for. All else Gradio offers (uploads, a proxy, monitoring) stays closed.
 PAGE_PATHS = re.compile(
     r"/($|assets/|static/|theme\.css$|favicon\.ico$|manifest\.json$|config/?$"
-    r"|gradio_api/(component_server/?$|queue/(join|data)/?$|cancel$|heartbeat/|startup-events$|theme\.css$))"
+    r"|gradio_api/(component_server/?$|queue/(join|data)/?$|cancel$|heartbeat/|startup-events$|app_id$|theme\.css$))"
 )
 
 

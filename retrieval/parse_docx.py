@@ -16,7 +16,17 @@ from docx.table import Table
 from docx.text.paragraph import Paragraph
 from lxml.etree import LxmlError
 
-from retrieval.parsing import Alive, Parsed, ParseLimits, SectionBuilder, Unreadable, clean, table_text, title_from
+from retrieval.parsing import (
+    Alive,
+    Parsed,
+    ParseLimits,
+    SectionBuilder,
+    Unreadable,
+    clean,
+    shortened,
+    table_text,
+    title_from,
+)
 
 _HEADING = re.compile(r"heading\s*(\d)", re.IGNORECASE)
 _OLE = b"\xd0\xcf\x11\xe0"
@@ -43,7 +53,7 @@ def parse_docx(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
             title = _paragraph(block, builder, title)
     builder.block("\n".join(items))
     title = title or title_from(path)
-    return Parsed(title, builder.sections(title))
+    return Parsed(shortened(title), builder.sections(title))
 
 
 def _paragraph(paragraph: Paragraph, builder: SectionBuilder, title: str) -> str:

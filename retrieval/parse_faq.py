@@ -18,11 +18,15 @@ from typing import IO, Any
 
 from retrieval.decoding import detect_encoding
 from retrieval.documents import Document, Section
-from retrieval.parsing import Alive, ParseLimits, SectionBuilder, Unreadable, check_characters, clean
+from retrieval.parsing import Alive, ParseLimits, SectionBuilder, Unreadable, check_characters, clean, shortened
 
 _TEXT_KEYS = ("text", "content", "body")
 _COLUMNS = frozenset(("id", "question", "answer", "answers", "title", "url", "entity", "language", "tags", *_TEXT_KEYS))
 _LONGEST_ID = 400
+_LONGEST_QUESTION = 4000  # it is repeated in every passage of its answer
+_LONGEST_ADDRESS = 2000
+_MOST_TAGS = 50
+_MOST_LISTED = 100  # bad rows of a file that are named one by one
 _HOPELESS = 100  # bad rows before the first good one: not this kind of file at all
 _ODD_IN_ID = re.compile(r"[\x00-\x1f\x7f]")
 _HEADING_LINE = re.compile(r"^#{1,6}\s+\S", re.MULTILINE)  # a row's text may be Markdown
@@ -50,7 +54,7 @@ class FaqFile:
 def read_rows(file: FaqFile, limits: ParseLimits, alive: Alive) -> Iterator[Document | BadRow]:
     """The documents of a .csv, .jsonl, .csv.gz or .jsonl.gz file, row by row. Raises Unreadable for anything else."""
     is_csv = file.path.name.lower().removesuffix(".gz").endswith(".csv")
-    bad, good = 0, False
+    bad, good, line = 0, False, 0
     for line, row in (_csv_rows if is_csv else _jsonl_rows)(file, limits):
         alive()
         found = row if isinstance(row, BadRow) else _document_or_bad(file, line, row, limits)
@@ -58,9 +62,13 @@ def read_rows(file: FaqFile, limits: ParseLimits, alive: Alive) -> Iterator[Docu
             bad += 1
             if bad == _HOPELESS and not good:
                 raise Unreadable(f"has no good row among its first {bad}; the last one {found.reason}")
-        if found is not None:
-            good = good or isinstance(found, Document)
+            if bad <= _MOST_LISTED:
+                yield found
+        elif found is not None:
+            good = True
             yield found
+    if bad > _MOST_LISTED:
+        yield BadRow(line, f"is the last of {bad - _MOST_LISTED:,} more bad rows")
 
 
 def _document_or_bad(file: FaqFile, line: int, row: Mapping[str, Any], limits: ParseLimits) -> Document | BadRow | None:
@@ -156,10 +164,12 @@ def _document(file: FaqFile, line: int, row: Mapping[str, Any], limits: ParseLim
         raise Unreadable("has a question but no answer")
     if answers and not question:
         raise Unreadable("has an answer but no question")
+    if len(question) > _LONGEST_QUESTION:
+        raise Unreadable(f"has a question of {len(question):,} characters, more than {_LONGEST_QUESTION:,}")
     check_characters(len(text) + len(question) + sum(map(len, answers)), limits)
     return Document(
         id=_id(row) or f"{file.name}:{line}",
-        title=" ".join((title or question).split()),
+        title=shortened(title or question),
         source=file.source,
         path=file.name,
         sections=() if question else _sections(text, title, limits),
@@ -167,8 +177,8 @@ def _document(file: FaqFile, line: int, row: Mapping[str, Any], limits: ParseLim
         answers=(answers or (text,)) if question else (),
         row=line,
         url=_url(row),
-        entity=_string(row, "entity") or None,
-        language=_string(row, "language") or None,
+        entity=shortened(_string(row, "entity")) or None,
+        language=shortened(_string(row, "language")) or None,
         tags=_tags(row),
     )
 
@@ -198,6 +208,8 @@ def _url(row: Mapping[str, Any]) -> str | None:
     scheme = _SCHEME.match(url)
     if scheme and scheme.group(1).lower() not in _LINK_SCHEMES:
         raise Unreadable(f"url {url[:80]!r} is neither http(s) nor mailto")
+    if len(url) > _LONGEST_ADDRESS:
+        raise Unreadable(f"url is longer than {_LONGEST_ADDRESS:,} characters")
     return url or None
 
 
@@ -222,9 +234,9 @@ def _strings(row: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _tags(row: Mapping[str, Any]) -> tuple[str, ...]:
-    if isinstance(row.get("tags"), list):
-        return _strings(row, "tags")
-    return tuple(tag.strip() for tag in re.split(r"[,;，；]", _string(row, "tags")) if tag.strip())
+    listed = isinstance(row.get("tags"), list)
+    tags = _strings(row, "tags") if listed else re.split(r"[,;，；]", _string(row, "tags"))
+    return tuple(shortened(tag) for tag in tags[:_MOST_TAGS] if tag.strip())
 
 
 def _open(path: Path, limits: ParseLimits) -> IO[str]:

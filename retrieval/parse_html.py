@@ -20,6 +20,7 @@ from retrieval.parsing import (
     ParseLimits,
     SectionBuilder,
     Unreadable,
+    shortened,
     table_text,
     title_from,
 )
@@ -38,6 +39,7 @@ _BLOCKS = frozenset(
     "p div section article main ul ol dl dd blockquote figure figcaption address details fieldset hr center "
     "header aside body".split()
 )
+_LONGEST_ADDRESS = 2000
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_:-]{2,40})""", re.IGNORECASE)
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
@@ -55,7 +57,7 @@ def parse_html(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
     title = named or _text(root.find(".//title")) or title_from(path)
     sections = builder.sections(title)
     language = (root.get("lang") or "").split("-")[0].lower() or None
-    return Parsed(title, sections, url=_canonical(root), language=language)
+    return Parsed(shortened(title), sections, url=_canonical(root), language=language)
 
 
 def html_text(fragment: str) -> str:
@@ -212,6 +214,6 @@ def _visible(element: Any) -> Iterator[str]:
 def _canonical(root: Any) -> str | None:
     for link in root.iterfind(".//link[@rel='canonical']"):
         href: str = link.get("href") or ""
-        if href.startswith(("https://", "http://")):
+        if href.startswith(("https://", "http://")) and len(href) <= _LONGEST_ADDRESS:
             return href
     return None

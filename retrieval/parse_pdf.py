@@ -15,12 +15,13 @@ from pypdf import PasswordType, PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 
 from retrieval.documents import Section
-from retrieval.parsing import Alive, Parsed, ParseLimits, Unreadable, check_characters, clean, title_from
+from retrieval.parsing import Alive, Parsed, ParseLimits, Unreadable, check_characters, clean, shortened, title_from
 
 _Bookmark = tuple[int, tuple[str, ...]]  # page number from 1, heading path
 
 _LIST_LINE = re.compile(r"\s*(?:[-*•·▪‣–]|\d{1,3}[.)]|[A-Za-z][.)])\s")
 _MOST_BOOKMARKS = 20_000
+_DEEPEST = 8  # levels of bookmarks that are kept
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
 
 
@@ -45,7 +46,7 @@ def parse_pdf(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
     if not any(page.strip() for page in pages):
         scan = "it holds only pictures or drawings; if it is a scan, run text recognition on it (for example ocrmypdf)"
         raise Unreadable("; ".join(problems[:3]) or f"has no text on its {count} page(s): {scan}")
-    title = _title(reader) or title_from(path)
+    title = shortened(_title(reader)) or title_from(path)
     sections = _sections(_without_running_heads(pages), _bookmarks(reader, title))
     return Parsed(title, tuple(sections), problems=tuple(problems))
 
@@ -83,8 +84,8 @@ def _bookmarks(reader: PdfReader, title: str) -> list[_Bookmark]:
             if isinstance(item, list):
                 walk(item, path)
             else:
-                name = " ".join(clean(str(item.title)).split())
-                path = above if name in ("", title) else (*above, name)
+                name = shortened(clean(str(item.title)))
+                path = above if name in ("", title) else (*above, name)[-_DEEPEST:]
                 page = reader.get_destination_page_number(item)
                 if page is not None and page >= 0 and path:
                     found.append((page + 1, path))

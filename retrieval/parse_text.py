@@ -17,17 +17,20 @@ from markdown_it.token import Token
 from retrieval.decoding import read_text
 from retrieval.parse_html import html_text
 from retrieval.parsing import (
+    LONGEST_NAME,
     Alive,
     Parsed,
     ParseLimits,
     SectionBuilder,
     check_characters,
+    shortened,
     table_text,
     title_from,
 )
 
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _UNDERLINED = re.compile(r"^(\S[^\n]{0,100})\n(?:={3,}|-{3,})[ \t]*$", re.MULTILINE)
+_MOST_TAGS = 50
 _LIST_LINE = re.compile(r"\s*(?:[-*•·>|]|\d{1,3}[.)]|[A-Za-z][.)])\s")
 
 
@@ -54,14 +57,13 @@ def parse_md(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
     builder = SectionBuilder(limits)
     first_heading = add_markdown(body, builder)
     title = _string(meta, "title") or first_heading or title_from(path)
-    tags = meta.get("tags") or ()
     return Parsed(
-        title,
+        shortened(title),
         builder.sections(title),
         url=_string(meta, "url"),
         entity=_string(meta, "entity"),
         language=_string(meta, "language") or _string(meta, "lang"),
-        tags=tuple(str(t) for t in tags) if isinstance(tags, list) else (str(tags),) if tags else (),
+        tags=_tags(meta),
     )
 
 
@@ -78,7 +80,8 @@ def add_markdown(text: str, builder: SectionBuilder) -> str | None:
         if token.type == "heading_open":
             heading = _inline(inner[0])
             builder.heading(int(token.tag[1]), heading)
-            first = first or (heading if token.tag in ("h1", "h2") else None)
+            if token.tag in ("h1", "h2") and len(heading) <= LONGEST_NAME:
+                first = first or heading
         elif token.type == "table_open":
             builder.block(_table(inner))
         else:
@@ -164,8 +167,15 @@ def _front_matter(text: str) -> tuple[Mapping[str, Any], str]:
 
 
 def _string(meta: Mapping[str, Any], key: str) -> str | None:
+    """A scalar of the front matter; lists and mappings, which may nest without bound, are none."""
     value = meta.get(key)
-    return str(value).strip() or None if value is not None else None
+    return shortened(str(value)) or None if isinstance(value, (str, int, float)) else None
+
+
+def _tags(meta: Mapping[str, Any]) -> tuple[str, ...]:
+    tags = meta.get("tags")
+    listed = tags[:_MOST_TAGS] if isinstance(tags, list) else [tags]
+    return tuple(shortened(str(tag)) for tag in listed if isinstance(tag, (str, int, float)))
 
 
 def _unwrapped(text: str) -> str:

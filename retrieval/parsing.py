@@ -15,6 +15,7 @@ from retrieval.documents import Section
 RECIPE = "read-1"  # raise with every change of what is read from a file: files are then read again
 Alive = Callable[[], None]  # a parser calls it as it gets on, so that slow and stuck are told apart
 
+LONGEST_NAME = 300  # characters of a title, heading or name; they are repeated in every passage
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
 _WINDOWS = {n: bytes([n]).decode("cp1252", "ignore") for n in range(0x80, 0xA0)}  # meant wherever C1 controls stand
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -63,9 +64,10 @@ class SectionBuilder:
     _bare_heading: bool = False
 
     def heading(self, level: int, text: str) -> None:
-        """Begin a section; `level` 1 is the highest."""
+        """Begin a section; `level` 1 is the highest. What is too long for a heading is text."""
         text = " ".join(text.split())
-        if not text:
+        if not text or len(text) > LONGEST_NAME:
+            self.block(text)
             return
         self._flush(next_level=level)
         while self._path and self._path[-1][0] >= level:
@@ -127,6 +129,12 @@ def clean(text: str) -> str:
     """Text without control characters, stray surrogates and carriage returns."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n\n")
     return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text.translate(_WINDOWS)))
+
+
+def shortened(title: str) -> str:
+    """A title on one line and of bounded length."""
+    title = " ".join(title.split())
+    return title if len(title) <= LONGEST_NAME else title[: LONGEST_NAME - 1].rstrip() + "…"
 
 
 def title_from(path: Path) -> str:

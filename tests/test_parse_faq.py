@@ -117,3 +117,23 @@ def test_an_overlong_line_is_a_bad_row(tmp_path: Path) -> None:
     found = rows(tmp_path, "a.jsonl", text, ParseLimits(characters=100))
     assert [d.row for d in good(found)] == [2]
     assert bad(found) == [(1, "is longer than 200 characters")]
+
+
+def test_a_file_full_of_bad_rows_names_the_first_hundred_and_counts_the_others(tmp_path: Path) -> None:
+    found = rows(tmp_path, "a.jsonl", '{"text": "fine"}\n' + "nonsense\n" * 250)
+    assert len(good(found)) == 1
+    assert len(bad(found)) == 101
+    assert bad(found)[-1] == (251, "is the last of 150 more bad rows")
+
+
+def test_what_every_passage_repeats_is_bounded(tmp_path: Path) -> None:
+    lines = [
+        {"question": "q" * 5000, "answer": "x"},
+        {"question": "Q" * 1000, "answer": "x", "entity": "e" * 900, "tags": ["t" * 900] * 90},
+        {"text": "x", "title": "t " * 900, "url": "https://x.example/" + "u" * 3000},
+    ]
+    found = rows(tmp_path, "a.jsonl", "\n".join(map(json.dumps, lines)))
+    (kept,) = good(found)
+    assert [line for line, _ in bad(found)] == [1, 3]
+    assert len(kept.title) == len(kept.entity or "") == 300
+    assert [len(tag) for tag in kept.tags] == [300] * 50

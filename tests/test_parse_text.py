@@ -90,3 +90,16 @@ def test_underlined_lines_of_plain_text_are_headings(tmp_path: Path) -> None:
         (("Returns",), "Thirty days."),
         (("Returns", "Damaged goods"), "At once."),
     ]
+
+
+def test_front_matter_that_multiplies_itself_is_no_title(tmp_path: Path) -> None:
+    levels = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12))
+    parsed = markdown(tmp_path, f"---\nl0: &l0 [x]\n{levels}\ntitle: *l11\ntags: *l11\n---\nText.\n")
+    assert (parsed.title, parsed.tags) == ("return policy", ())
+
+
+def test_a_heading_as_long_as_a_page_is_text(tmp_path: Path) -> None:
+    parsed = markdown(tmp_path, "# " + "word " * 100 + "\n\nText.\n")
+    assert parsed.title == "return policy"
+    assert [s.heading_path for s in parsed.sections] == [()]
+    assert parsed.sections[0].text.endswith("word\n\nText.")

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from assistant.base_model import base_model
 from assistant.errors import InvalidInput
+from assistant.settings import load_settings
 from tests.tiny_models import tiny_llama
 from tests.tuning_data import QUICK, examples
 from training import lora
@@ -114,3 +116,14 @@ def test_what_is_too_long_is_counted(model: Path, tmp_path: Path) -> None:
     given = [replace(examples()[0], id="long", reply="long words " * 900), *examples()]
     result = train(job(model, tmp_path, replace(QUICK, epochs=0.25)), given)
     assert result.figures.dropped == {"too_long": 1}
+
+
+@pytest.mark.integration
+def test_the_default_model_learns_within_a_minute(tmp_path: Path) -> None:
+    settings = load_settings()
+    base = base_model(settings)
+    recipe = replace(QUICK, rank=8, batch=4, epochs=2, learning_rate=2e-3, validations=2, general=0.1)
+    told = TrainingJob(recipe, base.folder, base.sha256, "Lantern", tmp_path)
+    figures = train(told, examples(8)).figures
+    assert figures.validation_loss < 0.6 * figures.base_loss
+    assert figures.kinds["general"] == 1

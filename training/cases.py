@@ -55,7 +55,7 @@ def load_cases(path: Path) -> list[Case]:
         if line.strip():
             try:
                 cases.append(case_from(json.loads(line), str(number)))
-            except (ValueError, KeyError, TypeError, InvalidInput) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, InvalidInput) as error:
                 raise InvalidInput(f"{path}, line {number}: {type(error).__name__}: {error}") from error
     if not cases:
         raise InvalidInput(f"{path} holds no cases; one JSON object a line: id, messages, reply, knowledge")

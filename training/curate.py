@@ -58,6 +58,13 @@ class _Candidate:
         return -self.quality, self.id
 
 
+Progress = Callable[[int, int], None]
+
+
+def no_progress(done: int, total: int) -> None:
+    """For callers that show none."""
+
+
 def no_passages(_: str) -> tuple[Passage, ...]:
     """For logs whose replies had no retrieved passages."""
     return ()
@@ -68,11 +75,12 @@ def curate(
     rules: CurationRules,
     corrections: Mapping[str, str] | None = None,
     passages_of: Callable[[str], tuple[Passage, ...]] = no_passages,
+    progress: Progress = no_progress,
 ) -> Curation:
     """Pick, mask and clean. `corrections`: staff's better text by id of the corrected reply's message.
 
-    `passages_of` gives what was retrieved for the reply with a message id. Holds at most `max_examples`
-    conversations in memory.
+    `passages_of` gives what was retrieved for the reply with a message id. `progress` is told how many candidates of
+    how many are masked. Holds at most `max_examples` conversations in memory.
     """
     dropped: Counter[str] = Counter()
     house = HouseWords()
@@ -95,7 +103,8 @@ def curate(
     mask_rules = MaskRules(rules.order_patterns, frozenset(rules.keep) | house.words())
     selection = _Selection(rules, dropped)
     examples = []
-    for candidate in candidates:
+    for done, candidate in enumerate(candidates, start=1):
+        progress(done, len(candidates))
         if _is_bots(candidate, answered_by_people):
             dropped["bot_reply"] += 1
             continue

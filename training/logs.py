@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from assistant.identifiers import ORDER_PATTERNS
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_logs import LogFilter
-from training.curate import Curation, curate
+from training.curate import Curation, Progress, curate, no_progress
 from training.curation_rules import REASONS, CurationRules
 from training.importers import Failure, FormatName, LogReader
 from training.logged import Logged, from_imported, from_transcript
@@ -151,18 +151,24 @@ def curation_rules(settings: Settings) -> CurationRules:
     return CurationRules(order_patterns=patterns, keep=(*settings.company.split(), *settings.mask_keep))
 
 
-def curate_store(store: Store, rules: CurationRules, source: str | None = None) -> Curation:
+def curate_store(
+    store: Store, rules: CurationRules, source: str | None = None, progress: Progress = no_progress
+) -> Curation:
     """Curate what the store holds."""
-    return curate(map(from_transcript, store.iter_conversations(LogFilter(source=source))), rules)
+    transcripts = store.iter_conversations(LogFilter(source=source))
+    return curate(map(from_transcript, transcripts), rules, progress=progress)
 
 
-def curate_files(paths: list[Path], rules: CurationRules, progress: Callable[[int], None] = lambda _: None) -> Curation:
+def curate_files(paths: Sequence[Path], rules: CurationRules, progress: Progress = no_progress) -> Curation:
     """Curate exported files directly, without a store. Raises InvalidInput, NotFound."""
-    readers = [LogReader(path, progress=progress) for path in paths]
-    return curate((from_imported(conversation) for reader in readers for conversation in reader), rules)
+    readers = [LogReader(path) for path in paths]
+    conversations = (from_imported(conversation) for reader in readers for conversation in reader)
+    return curate(conversations, rules, progress=progress)
 
 
-def log_stats(store: Store, rules: CurationRules, source: str | None = None) -> LogStats:
+def log_stats(
+    store: Store, rules: CurationRules, source: str | None = None, progress: Progress = no_progress
+) -> LogStats:
     """Count what is stored and run curation over it without saving anything."""
     counts: dict[str, Counter[str]] = {
         name: Counter() for name in ("messages", "sources", "resolved", "satisfaction", "ratings")
@@ -178,7 +184,7 @@ def log_stats(store: Store, rules: CurationRules, source: str | None = None) -> 
             counts["ratings"].update("good" if m.rating > 0 else "bad" for m in logged.messages if m.rating)
             yield logged
 
-    curation = curate(counted(), rules)
+    curation = curate(counted(), rules, progress=progress)
     return LogStats(
         conversations=curation.conversations,
         **{name: dict(counter) for name, counter in counts.items()},

@@ -15,8 +15,7 @@ from assistant.prompt import render
 from retrieval.documents import Hit
 from tests.tiny_models import tiny_llama
 from tests.tuning_data import example, examples, passage
-from training.dataset import Encoded, Encoder, dataset_hash, merge_nested, with_unanswerable
-from training.examples import Example
+from training.dataset import Encoded, Encoder, merge_nested, with_unanswerable
 from training.tuned_model import load_tokenizer
 
 
@@ -129,10 +128,3 @@ def test_unanswerable_examples_get_strange_passages_and_the_products_own_words()
     assert all(one.kind == "unanswerable" for one in added)
     assert not any(one.messages[0].content.split()[-1].rstrip("?") in one.passages[0].text for one in added)
     assert with_unanswerable(given, share=0.5, seed=1) == made
-
-
-def test_a_dataset_hash_ignores_order_and_notices_every_word() -> None:
-    given = examples()
-    assert dataset_hash(given) == dataset_hash(list(reversed(given)))
-    changed: list[Example] = [replace(given[0], reply="Your parcel is lost."), *given[1:]]
-    assert dataset_hash(changed) != dataset_hash(given)

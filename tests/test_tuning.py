@@ -17,7 +17,7 @@ from assistant.prompt import PROMPT_VERSION
 from assistant.settings import Settings
 from tests.tiny_models import tiny_llama
 from tests.tuning_data import QUICK, examples, settings_for
-from training.dataset import dataset_hash
+from training.dataset_version import examples_hash
 from training.packing import pack
 from training.perplexity import load_tuned
 from training.registry import Registry
@@ -42,7 +42,7 @@ def test_the_folder_describes_itself(settings: Settings, tuned: Tuned) -> None:
     assert manifest.id == tuned.id == tuned.folder.name
     assert manifest.base_sha256 == base_model(settings).sha256
     assert manifest.prompt_version == PROMPT_VERSION
-    assert manifest.dataset_hash == dataset_hash(examples())
+    assert manifest.dataset_hash == examples_hash(examples())
     assert json.loads((tuned.folder / "recipe.json").read_text("utf-8")) == QUICK.to_dict()
     assert json.loads((tuned.folder / "metrics.json").read_text("utf-8"))["steps"] == tuned.figures.steps
     card = (tuned.folder / "README.md").read_text("utf-8")

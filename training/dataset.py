@@ -5,7 +5,6 @@ Knows the prompt renderer and a tokenizer; nothing of models, batches or where e
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -32,12 +31,6 @@ class Encoded:
     def targets(self) -> int:
         """Number of tokens that carry loss."""
         return sum(end - start for start, end in self.spans)
-
-
-def dataset_hash(examples: Iterable[Example]) -> str:
-    """sha256 over what the examples teach, independent of their order; a split is part of it."""
-    rows = sorted(f"{example.split} {example.content_hash}" for example in examples)
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
 class Encoder:

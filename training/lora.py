@@ -20,7 +20,8 @@ from peft import LoraConfig
 from torch import Tensor
 
 from assistant.errors import InvalidInput
-from training.dataset import Encoded, Encoder, dataset_hash, merge_nested, with_unanswerable
+from training.dataset import Encoded, Encoder, merge_nested, with_unanswerable
+from training.dataset_version import examples_hash
 from training.examples import Example
 from training.general import general_examples
 from training.packing import batch_order, micro_batches, pack
@@ -181,7 +182,7 @@ def _prepare(job: TrainingJob, examples: Sequence[Example]) -> _Run:
         best={},
         kinds=dict(Counter(example.kind for example in learn)),
         dropped={"too_long": too_long} if too_long else {},
-        dataset_hash=dataset_hash(examples),
+        dataset_hash=examples_hash(examples),
     )
 
 
@@ -196,7 +197,7 @@ def _fingerprint(job: TrainingJob, examples: Sequence[Example]) -> str:
     parts = {
         "recipe": job.recipe.to_dict(),
         "base": job.base_sha256,
-        "data": dataset_hash(examples),
+        "data": examples_hash(examples),
         "order": [example.id for example in examples],
         "company": job.company,
     }

@@ -14,7 +14,7 @@ from assistant.base_model import BaseModel, base_model
 from assistant.settings import Settings
 from training.adapter_files import AdapterOrigin, new_adapter_id, write_adapter
 from training.curve import write_events
-from training.dataset import dataset_hash
+from training.dataset_version import examples_hash
 from training.examples import Example
 from training.lora import TrainingFigures, TrainingJob, Watcher, train, watch_nothing
 from training.parallel import join_world
@@ -46,7 +46,7 @@ def tune(
     Returns None in the helping processes of torchrun. Raises InvalidInput when there is nothing to learn from.
     """
     base = base_model(settings)
-    runs = settings.home / "runs" / dataset_hash(examples)[:16]
+    runs = settings.home / "runs" / examples_hash(examples)[:16]
     if sweep:
         recipe = _swept(settings, base, recipe, examples, runs, watch)
     run_folder = runs / "run"

@@ -80,6 +80,9 @@ def without_unknown_names(reply: str, known: Collection[str]) -> str | None:
     reply = cut(rf"\s*[\^*/~–—-]+\s?{NAME}\s*$", "", reply)  # signed "^Ann"
     reply = cut(rf"^(@?){NAME}\s*[,:!.-]\s*", r"", reply)  # "Ann, we are sorry"
     reply = cut(rf"([.!?]\s+){NAME}\s*[,:-]\s*", r"\1", reply)
+    reply = cut(rf"(?i)\b(hi|hello|hey|dear)\s+{NAME}\s+(?=\S)", r"\1, ", reply)  # "Hi Ann I am sorry"
+    reply = cut(rf"(?i)\b(thank you|thanks|so sorry)\s+{NAME}\s+(?=(?:for|about|that|to)\b)", r"\1 ", reply)
+    reply = cut(rf"(^|, ){NAME}\s+(?=(?:I|We|Your?|The|and|but|we|you)\b)", r"\1", reply)
     reply = cut(rf",?\s*{NAME}(?=\s*(?:[,.!?:;。，！？…]|\n|$))", "", reply)  # "Hi Ann," and "we hear you, Ann."
     reply = re.sub(r"^\s*([.,!?]\s*)+", "", reply).strip()
     if any(match.group() not in known for match in PLACEHOLDER.finditer(reply)):

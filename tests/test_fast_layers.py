@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from tests.tiny_models import tiny_llama
 from training.dataset import Encoded
-from training.fast_layers import MergedLoraLinear, reply_loss
+from training.fast_layers import LeanLoraLinear, reply_loss
 from training.packing import pack
 from training.recipe import Recipe
 from training.tuned_model import TunedModel, load_base, lora_config, tuned_model, with_lora
@@ -93,11 +93,11 @@ def test_one_example_needs_no_shared_prefix(folder: Path, rows: list[Encoded]) -
     assert_same(model, rows[:1], plain_losses(folder, recipe, rows[:1]))
 
 
-def test_plain_lora_is_merged_and_dora_is_not(folder: Path) -> None:
-    merged = tuned_model(load_base(folder, Recipe()), Recipe())
+def test_plain_lora_becomes_lean_and_dora_does_not(folder: Path) -> None:
+    lean = tuned_model(load_base(folder, Recipe()), Recipe())
     dora = tuned_model(load_base(folder, Recipe(dora=True)), Recipe(dora=True))
-    assert sum(type(m) is MergedLoraLinear for m in merged.peft.modules()) == 14
-    assert not any(type(m) is MergedLoraLinear for m in dora.peft.modules())
+    assert sum(type(m) is LeanLoraLinear for m in lean.peft.modules()) == 14
+    assert not any(type(m) is LeanLoraLinear for m in dora.peft.modules())
 
 
 def test_base_only_computes_without_the_adapter(folder: Path, rows: list[Encoded]) -> None:
@@ -128,3 +128,18 @@ def test_reply_loss_is_cross_entropy(loss_inputs: tuple[torch.Tensor, torch.Tens
     (found,) = torch.autograd.grad(loss, hidden)
     assert loss.item() == pytest.approx(0.5 * whole.item(), rel=1e-5)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_bfloat16_stays_near_float32(folder: Path, rows: list[Encoded]) -> None:
+    losses, grads = [], []
+    for precision in ("float32", "bfloat16"):
+        recipe = Recipe(rank=4, precision=precision)
+        model = tuned_model(load_base(folder, recipe), recipe)
+        randomise(model.peft)
+        loss = model.loss(pack(rows))
+        loss.backward()
+        losses.append(loss.item())
+        grads.append(torch.cat([p.grad.flatten() for p in model.parameters if p.grad is not None]))
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    assert grads[1].dtype == torch.float32
+    assert torch.nn.functional.cosine_similarity(grads[0], grads[1], dim=0) > 0.99

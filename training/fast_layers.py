@@ -139,11 +139,35 @@ class _MergedProduct(torch.autograd.Function):
         return for_x, None, for_a, for_b, None
 
 
-class MergedLoraLinear(LoraLinear):
-    """PEFT's LoRA layer with the product merged; for plain LoRA in float32 with one adapter and no dropout.
+class _SideProduct(torch.autograd.Function):
+    """x W^T + s (x A^T) B^T in bfloat16, where merging would round the small update away; only x is kept.
 
-    In bfloat16 merging would round the small update away.
+    A and B stay float32 and are rounded for the products, as autocast does.
     """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(x, weight, a, b)
+        ctx.scale = scale
+        side = F.linear(F.linear(x, a.to(x.dtype)), b.to(x.dtype))
+        return F.linear(x, weight).add_(side, alpha=scale)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, a, b = ctx.saved_tensors
+        grad, flat = grads[0].reshape(-1, grads[0].shape[-1]), x.reshape(-1, x.shape[-1])
+        small_a, small_b = a.to(x.dtype), b.to(x.dtype)
+        inner = (grad @ small_b).mul_(ctx.scale)
+        for_x = None
+        if ctx.needs_input_grad[0]:
+            for_x = torch.addmm(grad @ weight, inner, small_a).view(x.shape)
+        for_b = (grad.t() @ (flat @ small_a.t())).float().mul_(ctx.scale)
+        for_a = (inner.t() @ flat).float()
+        return for_x, None, for_a, for_b, None
+
+
+class LeanLoraLinear(LoraLinear):
+    """PEFT's plain LoRA layer (one adapter, no dropout, no variant) as one function that keeps only its input."""
 
     def forward(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """(…, in) -> (…, out)."""
@@ -151,7 +175,8 @@ class MergedLoraLinear(LoraLinear):
         if self.disable_adapters:
             return F.linear(x, base.weight, base.bias)
         name = self.active_adapters[0]
-        out: Tensor = _MergedProduct.apply(  # type: ignore[no-untyped-call]
+        product = _MergedProduct if base.weight.dtype == torch.float32 else _SideProduct
+        out: Tensor = product.apply(  # type: ignore[no-untyped-call]
             x, base.weight, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
         )
         return out if base.bias is None else out.add_(base.bias)
@@ -211,13 +236,13 @@ class LeanMLP(LlamaMLP):
 
 
 def speed_up(model: nn.Module) -> None:
-    """Give the plain float32 layers of a PEFT model their lean forms; others stay as they are.
+    """Give the plain layers of a PEFT model their lean forms; others stay as they are.
 
     The classes are swapped in place, so that names, weights and saving remain PEFT's and transformers'.
     """
     for module in model.modules():
         if type(module) is LoraLinear and _plain(module):
-            module.__class__ = MergedLoraLinear
+            module.__class__ = LeanLoraLinear
         elif type(module) is LlamaRMSNorm and module.weight.dtype == torch.float32:
             module.__class__ = FrozenNorm
         elif type(module) is LlamaMLP and module.config.hidden_act == "silu":
@@ -225,13 +250,13 @@ def speed_up(model: nn.Module) -> None:
 
 
 def _plain(module: LoraLinear) -> bool:
-    """Is this LoRA without variants, dropout or lower precision?"""
+    """Is this LoRA without variants, dropout or quantised weights?"""
     name = module.active_adapters[0]
     return (
         isinstance(module.lora_dropout[name], nn.Identity)
         and name not in module.lora_variant
         and module.lora_A[name].bias is None
-        and module.get_base_layer().weight.dtype == torch.float32
+        and module.get_base_layer().weight.dtype in (torch.float32, torch.bfloat16)
         and not module.fan_in_fan_out
     )
 

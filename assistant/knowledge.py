@@ -5,14 +5,16 @@ The index folder is the one home of passages and vectors; the SQL table lists do
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.wiring import build_embedder
-from retrieval.index import open_index
+from retrieval.errors import IndexMissing
 from retrieval.ingest import IngestReport, ingest, remove
+from retrieval.version import CatalogueEntry, open_version
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -36,8 +38,11 @@ def forget_documents(settings: Settings, ids: Sequence[str]) -> int:
 
 def sync_catalogue(settings: Settings) -> None:
     """Bring the SQL catalogue to the state of the published index; safe to repeat."""
+    entries: Iterable[CatalogueEntry] = ()
+    with suppress(IndexMissing):  # nothing could be read yet
+        entries = open_version(settings.index_folder).documents.values()
     store = Store(settings.sqlalchemy_url)
     try:
-        store.sync_documents(open_index(settings.index_folder).documents.values())
+        store.sync_documents(entries)
     finally:
         store.close()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from assistant.settings import load_settings
 from assistant.store import Store
 from tests import exports
 from training.curation_rules import CurationRules
-from training.logs import curate_files, curate_store, export_logs, import_logs, log_stats
+from training.logs import curate_files, curate_store, curation_rules, export_logs, import_logs, log_stats
 
 
 @pytest.fixture
@@ -81,3 +82,13 @@ def test_statistics_tell_what_is_there_and_what_curation_drops(store: Store, zen
     assert stats.messages == {"customer": 3, "person": 3, "system": 3}
     assert (stats.satisfaction, stats.replies, sum(stats.examples.values())) == ({"5": 3}, 3, 1)
     assert stats.to_dict()["reasons"] == {"near_duplicate": "nearly the same question and reply were picked already"}
+
+
+def test_settings_tell_what_is_the_company_s_own(tmp_path: Path) -> None:
+    settings = load_settings(
+        tmp_path, company="Acme Lamps", mask_keep=["acme.example"], order_patterns=["(?P<value>LL9)"]
+    )
+    rules = curation_rules(settings)
+    assert rules.keep == ("Acme", "Lamps", "acme.example")
+    assert rules.order_patterns[-1] == "(?P<value>LL9)"
+    assert len(rules.order_patterns) > 1

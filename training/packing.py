@@ -14,6 +14,8 @@ from torch import Tensor
 
 from training.dataset import Encoded
 
+SAME_BEGINNING = 24  # tokens that tell one system message from another
+
 
 @dataclass(frozen=True, slots=True)
 class Pack:
@@ -99,10 +101,11 @@ def pack(examples: Sequence[Encoded]) -> Pack:
 def micro_batches(examples: Sequence[Encoded], most: int) -> list[list[Encoded]]:
     """Cut one batch into parts of at most `most` computed tokens (one example may be longer).
 
-    Sorted by tokens first, so that examples with the same beginning come together and share it.
+    Sorted by beginning, so that examples with the same instructions come together and share them, then by length, so
+    that attention pads little.
     """
     parts: list[list[Encoded]] = []
-    for example in sorted(examples, key=lambda e: e.ids):
+    for example in sorted(examples, key=lambda e: (e.ids[:SAME_BEGINNING], len(e.ids), e.ids)):
         if parts and _computed([*parts[-1], example]) <= most:
             parts[-1].append(example)
         else:

@@ -1,6 +1,6 @@
-"""Find the passages of the published index that answer a question, and how likely they do.
+"""Finds the passages of the published index that answer a question, and how likely they do.
 
-Interim version while the measured one is being fitted.
+Knows nothing of conversations: a question is one text.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from retrieval.documents import Hit, Passage, SearchResult
+from retrieval.documents import Passage, SearchResult
 from retrieval.embed import Embedder
 from retrieval.index import Index, current_version, open_index
+from retrieval.ranking import Question, rank
 
 
 class Retriever:
@@ -39,30 +38,20 @@ class Retriever:
         return current_version(self.root)
 
     def search(self, query: str, k: int = 5) -> SearchResult:
-        """The best k passages for one question."""
+        """The best k passages for one question; raises IndexMissing."""
         return self.search_many([query], k)[0]
 
     def search_many(self, queries: Sequence[str], k: int = 5) -> list[SearchResult]:
         """`search` for many questions with one encoding."""
         index = self.index
-        vectors = self.embedder.encode(queries)
-        numbers, cosines = index.dense(vectors, 50)
-        results = []
-        for query, row, scores in zip(queries, numbers, cosines, strict=True):
-            best: dict[int, float] = {}
-            for number, score in zip(row, scores, strict=True):
-                owner = int(index.owner[number])
-                best[owner] = max(best.get(owner, -1.0), float(score))
-            ids, words = index.lexical.search(query, 50)
-            top = float(words[0]) if len(words) else 1.0
-            for number, score in zip(ids, words, strict=True):
-                best[int(number)] = best.get(int(number), 0.0) + 0.2 * float(score) / max(top, 1e-6)
-            order = sorted(best, key=lambda n: -best[n])[:k]
-            hits = tuple(Hit(index.passages[n], best[n]) for n in order)
-            evidence = float(1 / (1 + np.exp(-14 * (hits[0].score - 0.62)))) if hits else 0.0
-            results.append(SearchResult(query, hits, evidence))
-        return results
+        vectors = self.embedder.encode_queries(queries)
+        return [
+            rank(index, Question(query, vector, self.embedder.unknown_share(query)), k)
+            for query, vector in zip(queries, vectors, strict=True)
+        ]
 
     def passage(self, passage_id: str) -> Passage | None:
         """The passage with this id, or None."""
-        return next((p for p in self.index.passages if p.id == passage_id), None)
+        index = self.index
+        number = index.number(passage_id)
+        return None if number is None else index.passages[number]

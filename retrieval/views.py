@@ -9,22 +9,23 @@ from retrieval.documents import Passage
 
 
 def views(passage: Passage) -> tuple[str, ...]:
-    """The texts of a passage that get one vector each, most complete first."""
-    lead = f"{passage.entity}: " if passage.entity else ""
-    if passage.question is not None:
-        question = lead + passage.question
-        return (f"{question}\n{passage.text}", question)
-    return (_with_heading(passage, lead),)
+    """The texts of a passage that get one vector each, most complete first.
+
+    A FAQ entry is found by its question with the answer, and by its question alone.
+    """
+    if passage.question is None:
+        return (lexical_text(passage),)
+    return (lexical_text(passage), head(passage))
 
 
 def lexical_text(passage: Passage) -> str:
-    """The text of a passage whose words are indexed: entity, question or headings, and body."""
+    """The whole text of a passage: entity, question or headings, and body."""
+    return f"{head(passage)}\n{passage.text}".strip()
+
+
+def head(passage: Passage) -> str:
+    """The entity and the question, or the title and headings."""
     lead = f"{passage.entity}: " if passage.entity else ""
     if passage.question is not None:
-        return f"{lead}{passage.question}\n{passage.text}"
-    return _with_heading(passage, lead)
-
-
-def _with_heading(passage: Passage, lead: str) -> str:
-    heading = " > ".join(dict.fromkeys((passage.title, *passage.heading_path)))
-    return f"{lead}{heading}\n{passage.text}"
+        return lead + passage.question
+    return lead + " > ".join(dict.fromkeys((passage.title, *passage.heading_path)))

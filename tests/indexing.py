@@ -31,8 +31,11 @@ class HashEmbedder:
             progress(len(texts))
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
-    def encode_query(self, text: str) -> np.ndarray:
-        return self.encode([text])[0]
+    def encode_queries(self, queries: Sequence[str]) -> np.ndarray:
+        return self.encode(queries)
+
+    def unknown_share(self, text: str) -> float:
+        return 0.0
 
     def tokens(self, text: str) -> int:
         return len(text.split())

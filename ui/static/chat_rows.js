@@ -18,7 +18,7 @@ function answerRow(message) {
   if (message.action === "clarify") offerMeanings(body);
   if (message.sources.length) row.append(sourceChips(message));
   if (message.action === "hand_over" && state.conversation === "assistant") row.append(personOffer());
-  if (message.author === "assistant") row.append(ratingBar(message));
+  if (["answer", "template", "hand_over"].includes(message.action)) row.append(ratingBar(message));
   return row;
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.wiring import build_embedder
-from retrieval.errors import IndexMissing
+from retrieval.failures import IndexMissing
 from retrieval.ingest import IngestReport, ingest, remove
 from retrieval.version import CatalogueEntry, open_version
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from retrieval.search import Retriever
-
 from assistant.engines import Engine
 from assistant.engines.choose import open_engine
 from assistant.settings import Settings
@@ -13,6 +11,7 @@ from assistant.store import Store
 from assistant.turn import Assistant
 from assistant.weights import ensure_models
 from retrieval.embed import Embedder, load_embedder
+from retrieval.search import Retriever
 
 
 def build_embedder(settings: Settings) -> Embedder:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING
 from retrieval.assemble import Assembly, without
 from retrieval.catalogue import Catalogue, FileKey
 from retrieval.documents import Document
-from retrieval.errors import IndexMissing, UnknownDocument
+from retrieval.failures import IndexMissing, UnknownDocument
 from retrieval.parsing import RECIPE as READING
 from retrieval.parsing import ParseLimits
 from retrieval.publish import changing, clean, publish

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from retrieval.dense import build_cells, centroids_of, needs_cells, save_cells
-from retrieval.errors import IngestBusy
+from retrieval.failures import IngestBusy
 from retrieval.lexical import LexicalIndex
 from retrieval.version import (
     CELLS,

@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import retrieval
 from retrieval.documents import Document, Section
-from retrieval.errors import NothingToIngest
+from retrieval.failures import NothingToIngest
 from retrieval.parsing import ParseLimits
 
 SUPPORTED = (

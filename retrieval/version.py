@@ -21,7 +21,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from retrieval.documents import Passage
-from retrieval.errors import IndexCorrupt, IndexMissing
+from retrieval.failures import IndexCorrupt, IndexMissing
 
 CURRENT = "CURRENT"
 VERSIONS = "versions"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from retrieval import dense
-from retrieval.errors import IndexCorrupt, IndexMissing
+from retrieval.failures import IndexCorrupt, IndexMissing
 from retrieval.index import Index, open_index
 from retrieval.ingest import ingest
 from retrieval.version import current_version

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from retrieval.errors import IndexMissing, UnknownDocument
+from retrieval.failures import IndexMissing, UnknownDocument
 from retrieval.index import open_index
 from retrieval.ingest import IngestReport, ingest, remove
 from retrieval.parsing import ParseLimits

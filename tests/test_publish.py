@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retrieval import publish, version
-from retrieval.errors import IngestBusy
+from retrieval.failures import IngestBusy
 from retrieval.index import open_index
 from retrieval.ingest import ingest
 from retrieval.publish import changing

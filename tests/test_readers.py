@@ -12,7 +12,7 @@ import pytest
 from docx import Document as new_docx
 
 from retrieval.documents import Document
-from retrieval.errors import NothingToIngest
+from retrieval.failures import NothingToIngest
 from retrieval.parsing import ParseLimits
 from retrieval.readers import Failure, Reader, SourceFile, list_files
 from tests.indexing import write_files

@@ -16,7 +16,7 @@ from typing import Any
 
 from assistant.engines import ChatMessage
 from assistant.errors import AssistantError, InvalidInput
-from retrieval.errors import RetrievalError
+from retrieval.failures import RetrievalError
 
 
 @dataclass(frozen=True, slots=True)

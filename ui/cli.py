@@ -17,7 +17,7 @@ from rich.table import Table
 
 from assistant.errors import AssistantError
 from assistant.settings import Settings, load_settings
-from retrieval.errors import RetrievalError
+from retrieval.failures import RetrievalError
 from ui import cli_answers
 from ui.batch import print_json
 from ui.cli_answers import AsJson, out

@@ -16,7 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from assistant.errors import AssistantError
-from retrieval.errors import IndexMissing, RetrievalError
+from retrieval.failures import IndexMissing, RetrievalError
 from retrieval.index import Index, current_version
 from ui.api import Served, within_rate
 from ui.identity import require_api_key

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from assistant.errors import AssistantError, Overloaded, TooManyRequests, Unavailable
-from retrieval.errors import RetrievalError
+from retrieval.failures import RetrievalError
 
 log = logging.getLogger("assistant.http")
 

@@ -15,6 +15,7 @@ import pytest
 
 from assistant.engines import Adapter, ChatMessage, Sampling
 from assistant.engines.choose import open_engine
+from assistant.engines.gguf_fast import fast_copy
 from assistant.engines.gguf_tokens import load_counter
 from assistant.engines.llamacpp import LlamaCppEngine, LlamaCppOptions, LlamaCppServer
 from assistant.errors import InvalidInput, Overloaded, Unavailable
@@ -196,13 +197,14 @@ async def test_the_loopback_port_needs_the_key_and_shows_no_pages(engine: LlamaC
 def test_a_file_that_is_no_model_is_named(real_settings: Settings, tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF nonsense")
-    options = LlamaCppOptions(broken, slots=1, queue=0, context_tokens=512, threads=1, seconds=10)
+    options = LlamaCppOptions("broken", broken, slots=1, queue=0, context_tokens=512, threads=1, seconds=10)
     server = LlamaCppServer(options, None)
     with pytest.raises(Unavailable, match=r"could not load .*broken\.gguf"):
         server.load()
     server.stop()
-    with pytest.raises(InvalidInput, match=r"broken\.gguf"):
-        load_counter(broken, tmp_path)
+    for prepare in (load_counter, fast_copy):
+        with pytest.raises(InvalidInput, match=r"broken\.gguf"):
+            prepare(broken, tmp_path)
 
 
 def test_the_server_process_ends_when_its_parent_does(engine: LlamaCppEngine, real_settings: Settings) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from assistant.engines import Engine
+from assistant.engines.gguf_fast import fast_copy
+from assistant.engines.gguf_tokens import TokenCounter, load_counter
 from assistant.errors import InvalidInput
 from assistant.settings import Settings
 from assistant.weights import ensure_models, torch_folder
@@ -30,22 +32,34 @@ def open_engine(settings: Settings) -> Engine:
     return _llamacpp(settings)
 
 
+def prepare_default_engine(settings: Settings) -> None:
+    """Make the files that the default engine makes on first use, so that the first start is as quick as the others."""
+    _prepared(ensure_models(settings).gguf, settings)
+
+
+def _prepared(model: Path, settings: Settings) -> tuple[Path, TokenCounter]:
+    """The file llama.cpp should load for `model`, and what counts its tokens."""
+    cache = settings.models_folder / "prepared"
+    return fast_copy(model, cache), load_counter(model, cache)
+
+
 def _llamacpp(settings: Settings) -> Engine:
-    from assistant.engines.gguf_tokens import load_counter
     from assistant.engines.llamacpp import LlamaCppEngine, LlamaCppOptions
 
     model = Path(settings.model).expanduser().resolve() if settings.model else ensure_models(settings).gguf
     if not model.is_file():
         raise InvalidInput(f"setting model = {settings.model!r}: no such file")
+    file, tokens = _prepared(model, settings)
     options = LlamaCppOptions(
-        model=model,
+        name=model.stem,
+        file=file,
         slots=settings.engine_slots,
         queue=settings.engine_queue,
         context_tokens=settings.context_tokens,
         threads=settings.threads or cores(),
         seconds=settings.engine_seconds,
     )
-    return LlamaCppEngine(options, load_counter(model, settings.models_folder / "tokenizers"))
+    return LlamaCppEngine(options, tokens)
 
 
 def _remote(settings: Settings) -> Engine:

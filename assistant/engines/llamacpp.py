@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import secrets
 import subprocess
 import sys
@@ -31,13 +32,16 @@ ADAPTER_FILE = "adapter.gguf"
 MESSAGE_OVERHEAD = 8  # tokens a chat template adds to a message, generously
 WORKER = Path(__file__).with_name("llamacpp_worker.py")
 STOP_SECONDS = 5.0
+# Threads that wait for each other must not spin: on a machine with other work that costs 10 times the speed and more.
+WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaCppOptions:
-    """What a server is started with; `context_tokens` is for each of the `slots`."""
+    """What a server is started with: `file` holds the weights of `name`; `context_tokens` is for each slot."""
 
-    model: Path
+    name: str
+    file: Path
     slots: int
     queue: int
     context_tokens: int
@@ -62,6 +66,7 @@ class LlamaCppServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
+            env=os.environ | WORKER_ENVIRONMENT,
             start_new_session=True,
         )
         self._client = httpx.AsyncClient(
@@ -76,7 +81,7 @@ class LlamaCppServer:
         """Block until the model is loaded. Raises Unavailable with the process's own words when it cannot be."""
         options = self._options
         request = {
-            "model": str(options.model),
+            "file": str(options.file),
             "adapter": str(self.adapter.folder / ADAPTER_FILE) if self.adapter else None,
             "slots": options.slots,
             "context_tokens": options.context_tokens,
@@ -95,7 +100,7 @@ class LlamaCppServer:
             code = self._process.wait()
             with_adapter = f" with adapter {self.adapter.id!r}" if self.adapter else ""
             raise Unavailable(
-                f"llama.cpp could not load {options.model}{with_adapter} (exit {code}): {self._last_words()}"
+                f"llama.cpp could not load {options.file}{with_adapter} (exit {code}): {self._last_words()}"
             )
         self._url = json.loads(answer)["address"] + "/v1/chat/completions"
 
@@ -105,7 +110,7 @@ class LlamaCppServer:
 
     async def stream(self, messages: Sequence[ChatMessage], sampling: Sampling, max_tokens: int) -> AsyncGenerator[str]:
         """Pieces of a reply."""
-        body = chat_body(self._options.model.name, messages, sampling, max_tokens)
+        body = chat_body(self._options.name, messages, sampling, max_tokens)
         body |= {"top_k": 0, "min_p": 0.0, "cache_prompt": True}  # sampling as the other engines do it
         async for piece in stream_chat(self._client, self._url, body):
             yield piece
@@ -142,8 +147,8 @@ class LlamaCppEngine:
 
     @property
     def model(self) -> str:
-        """The file's name without its ending."""
-        return self._options.model.stem
+        """Name of the base model."""
+        return self._options.name
 
     @property
     def adapter(self) -> str | None:

@@ -51,11 +51,14 @@ def home(
 @app.command()
 def setup(context: typer.Context) -> None:
     """Fetch and verify the default models; does nothing when they are there."""
+    from assistant.engines.choose import prepare_default_engine
     from assistant.weights import ensure_models
 
     settings: Settings = context.obj
     with steps_bar(say) as progress:
         models = ensure_models(settings, progress, verify=True)
+        progress("Preparing the language model", 0, None)
+        prepare_default_engine(settings)
     say.print(f"Models are ready: {models.gguf.name} and {models.embedder.name} in {settings.models_folder}")
     say.print("Next: assistant ingest FOLDER, then assistant serve")
 

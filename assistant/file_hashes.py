@@ -49,11 +49,18 @@ def note(folder: Path, hashed: Mapping[Path, str]) -> None:
     os.replace(temporary, folder / NOTES)
 
 
+def noted_sha256(folder: Path, path: Path) -> str | None:
+    """The sha256 of `path` by the notes in `folder`; None where there is none or the file changed since."""
+    noted = _notes(folder).get(str(path.resolve()))
+    if noted and path.is_file() and noted == _stamp(path, str(noted[-1])):
+        return str(noted[-1])
+    return None
+
+
 def known_sha256(folder: Path, path: Path) -> str:
     """The sha256 of `path`, read from the notes in `folder` where the file is unchanged since."""
-    noted = _notes(folder).get(str(path.resolve()))
-    if noted and noted == _stamp(path, str(noted[-1])):
-        return str(noted[-1])
+    if digest := noted_sha256(folder, path):
+        return digest
     digest = sha256(path)
     note(folder, {path: digest})
     return digest

@@ -66,6 +66,15 @@ def test_it_is_made_once_and_again_when_the_model_changes(tmp_path: Path, monkey
     assert not list(tmp_path.glob(".gguf-*"))
 
 
+def test_a_copy_that_was_changed_is_made_again(tmp_path: Path) -> None:
+    model = tmp_path / "m.gguf"
+    write_model(model, GGMLQuantizationType.Q4_1)
+    copy = fast_copy(model, tmp_path)
+    good = copy.read_bytes()
+    copy.write_bytes(b"half")
+    assert fast_copy(model, tmp_path).read_bytes() == good
+
+
 @pytest.mark.parametrize("kind", [GGMLQuantizationType.Q4_0, GGMLQuantizationType.F16, GGMLQuantizationType.Q8_0])
 def test_a_model_in_a_fast_format_is_used_as_it_is(
     tmp_path: Path, kind: GGMLQuantizationType, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assistant.errors import InvalidInput
-from assistant.file_hashes import sync_folder
+from assistant.file_hashes import note, noted_sha256, sha256, sync_folder
 
 if TYPE_CHECKING:
     from gguf import GGUFReader, GGUFWriter
@@ -28,11 +28,15 @@ def fast_copy(gguf: Path, cache: Path) -> Path:
         return gguf
     copy = cache / f"{gguf.stem}-{status.st_size}-{status.st_mtime_ns}.Q8_0.gguf"
     as_it_is = copy.with_suffix(".not-needed")
-    if not copy.is_file() and not as_it_is.is_file():
+    if as_it_is.is_file():
+        return gguf
+    if noted_sha256(cache, copy) is None:  # missing, or not the file that was written
         cache.mkdir(parents=True, exist_ok=True)
         if not _write(gguf, copy):
             as_it_is.touch()
-    return copy if copy.is_file() else gguf
+            return gguf
+        note(cache, {copy: sha256(copy)})
+    return copy
 
 
 def _write(gguf: Path, copy: Path) -> bool:

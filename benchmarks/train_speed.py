@@ -84,7 +84,7 @@ def ours(model: Path, steps: int) -> dict[str, float]:
     return measured(tokens, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def trl(model: Path, steps: int, bf16: bool, checkpointing: bool) -> dict[str, float]:
+def trl(model: Path, steps: int, batch: int, bf16: bool, checkpointing: bool) -> dict[str, float]:
     """TRL's SFTTrainer with its defaults; `checkpointing` is its default too."""
     import torch
     from datasets import Dataset
@@ -99,7 +99,7 @@ def trl(model: Path, steps: int, bf16: bool, checkpointing: bool) -> dict[str, f
     torch.set_num_threads(os.cpu_count() or 1)
     tokenizer = AutoTokenizer.from_pretrained(model)
     rows, lengths = [], []
-    for talk in conversations(BATCH * (steps + 1)):
+    for talk in conversations(batch * (steps + 1)):
         asked, replied = (message["content"] for message in talk["messages"][:2])
         prompt = [
             {"role": m.role, "content": m.content} for m in render([ChatMessage("user", asked)], [], COMPANY, "en")
@@ -120,7 +120,7 @@ def trl(model: Path, steps: int, bf16: bool, checkpointing: bool) -> dict[str, f
     clock = Clock()
     config = SFTConfig(
         output_dir=tempfile.mkdtemp(),
-        per_device_train_batch_size=BATCH,
+        per_device_train_batch_size=batch,
         max_steps=steps + 1,
         use_cpu=True,
         bf16=bf16,
@@ -142,7 +142,7 @@ def trl(model: Path, steps: int, bf16: bool, checkpointing: bool) -> dict[str, f
     )
     trainer.train()
     # The trainer shuffles: the mean length stands for the steps it took.
-    tokens = round(sum(lengths) / len(lengths) * BATCH * steps)
+    tokens = round(sum(lengths) / len(lengths) * batch * steps)
     return measured(tokens, time.perf_counter() - clock.started[0], time.process_time() - clock.started[1])
 
 
@@ -169,6 +169,8 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--peer-python", type=Path, help="python of a venv with trl and datasets")
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--bf16-batch", type=int, default=BATCH, help="smaller where bfloat16 is emulated")
     parser.add_argument("--bf16-steps", type=int, default=1)
     parser.add_argument("--only", choices=["ours", "trl", "roofline"])
     parser.add_argument("--bf16", action="store_true")
@@ -177,7 +179,7 @@ def main() -> None:
     if given.only:
         result = {
             "ours": lambda: ours(given.model, given.steps),
-            "trl": lambda: trl(given.model, given.steps, given.bf16, not given.no_checkpointing),
+            "trl": lambda: trl(given.model, given.steps, given.batch, given.bf16, not given.no_checkpointing),
             "roofline": roofline,
         }[given.only]()
         print("RESULT " + json.dumps(result))
@@ -191,7 +193,11 @@ def main() -> None:
         runs += [
             ("TRL float32", given.peer_python, steps),
             ("TRL float32, no checkpointing", given.peer_python, [*steps, "--no-checkpointing"]),
-            ("TRL bf16=True", given.peer_python, ["--only", "trl", "--bf16", "--steps", str(given.bf16_steps)]),
+            (
+                f"TRL bf16=True, batch {given.bf16_batch}",
+                given.peer_python,
+                ["--only", "trl", "--bf16", "--steps", str(given.bf16_steps), "--batch", str(given.bf16_batch)],
+            ),
             ("ours again", Path(sys.executable), ["--only", "ours", "--steps", str(given.steps)]),
         ]
     for name, python, arguments in runs:

@@ -25,7 +25,7 @@ def reference_perplexity(settings: Settings, adapter: str, cases: Sequence[Case]
     Raises NotFound or InvalidInput when the adapter cannot be used, InvalidInput when no case fits the context.
     """
     folder = None if adapter == BASE else verified_adapter(settings, adapter).folder
-    return perplexity(base_model(settings).folder, folder, cases, settings.company, settings.context_tokens)
+    return perplexity(settings, base_model(settings).folder, folder, cases)
 
 
 async def appraise(

@@ -15,11 +15,14 @@ from safetensors.torch import load_file
 
 from assistant.adapter_folder import WEIGHTS
 from assistant.errors import InvalidInput
+from assistant.settings import Settings
 from training.cases import Case
 from training.dataset import Encoder
 from training.lora import mean_loss
-from training.recipe import Recipe, recipe_from
+from training.recipe import recipe_from
 from training.tuned_model import TunedModel, load_base, load_tokenizer, tuned_model
+
+PACK_TOKENS = 1024  # computed at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,13 @@ def load_tuned(model_folder: Path, adapter_folder: Path | None, max_tokens: int)
 
 
 def perplexity(
-    model_folder: Path, adapter_folder: Path | None, cases: Sequence[Case], company: str, context_tokens: int
+    settings: Settings, model_folder: Path, adapter_folder: Path | None, cases: Sequence[Case]
 ) -> Perplexity:
     """Perplexity of the cases' references. Raises InvalidInput when none fits the context."""
-    defaults = Recipe()
-    model = load_tuned(model_folder, adapter_folder, context_tokens)
-    encoder = Encoder(load_tokenizer(model_folder), company, context_tokens, defaults.history_tokens)
+    most = settings.context_tokens
+    model = load_tuned(model_folder, adapter_folder, most)
+    encoder = Encoder(load_tokenizer(model_folder), settings.company, most, settings.history_tokens)
     rows = [row for case in cases if (row := encoder.encode(case.example())) is not None]
     if not rows:
-        raise InvalidInput(f"no case fits into {context_tokens} tokens (setting context_tokens)")
-    return Perplexity(math.exp(mean_loss(model, rows, defaults.pack_tokens)), sum(row.targets for row in rows))
+        raise InvalidInput(f"no case fits into {most} tokens (setting context_tokens)")
+    return Perplexity(math.exp(mean_loss(model, rows, PACK_TOKENS)), sum(row.targets for row in rows))

@@ -45,7 +45,7 @@ class Recipe:
     batch: int = knob(16, "Examples of one optimizer step.")
     pack_tokens: int = knob(1024, "Most tokens computed at once; bounds memory, changes no result but rounding.")
     max_tokens: int = knob(1024, "Longest example; older turns, then the last passages are left out to fit.")
-    history_tokens: int = knob(512, "Tokens of earlier turns in a prompt; keep it equal to the setting for serving.")
+    history_tokens: int = knob(512, "Tokens of earlier turns in a prompt; the setting of the same name replaces it.")
     unanswerable: float = knob(
         0.06, "Examples with passages of other questions and the reply 'I don't know', as a share."
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assistant.base_model import BaseModel, base_model
@@ -46,6 +46,7 @@ def tune(
     Returns None in the helping processes of torchrun. Raises InvalidInput when there is nothing to learn from.
     """
     base = base_model(settings)
+    recipe = replace(recipe, history_tokens=settings.history_tokens)  # training shows what serving shows
     runs = settings.home / "runs" / examples_hash(examples)[:16]
     if sweep:
         recipe = _swept(settings, base, recipe, examples, runs, watch)

@@ -5,6 +5,7 @@ The replies come from the model that is about to be tuned, so no other data set 
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -85,7 +86,7 @@ def general_examples(
         rows = [
             _example(i, question, reply) for i, (question, reply) in enumerate(zip(questions, replies, strict=True))
         ]
-        partial = cache.with_suffix(".partial")
+        partial = cache.with_suffix(f".{os.getpid()}")  # several processes may train together
         write_examples(partial, [row for row in rows if row.reply])
         partial.replace(cache)
     return list(read_examples(cache))

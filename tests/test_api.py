@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from assistant.errors import Overloaded
+from retrieval.failures import IndexMissing
 from tests.web import GOOD, QUESTION, EndlessEngine, Site, Talk, eventually, listening, site
 
 SLOW = 0.15  # seconds between words: the whole reply takes more than a second
@@ -173,6 +174,20 @@ def test_an_engine_that_refuses_after_the_start_ends_the_stream_with_an_error(tm
         events = shop.begin().say(QUESTION)
         assert names(events) == ["accepted", "error"]
         assert events[-1][1] == {"code": "overloaded", "message": "every slot is taken", "retry_after": 7}
+
+
+def test_without_an_index_the_customer_learns_no_folder_and_small_talk_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object) -> None:
+        raise IndexMissing(Path("/srv/secret/index"))
+
+    monkeypatch.setattr("tests.fakes.FakeRetriever.search", missing)
+    with site(tmp_path) as shop:
+        talk = shop.begin()
+        name, data = talk.say(QUESTION)[-1]
+        assert (name, data["code"]) == ("error", "unavailable") and "secret" not in data["message"]
+        assert talk.say("hi")[-1][0] == "completed"
 
 
 def test_a_fault_of_ours_is_an_error_event_that_tells_only_an_incident(

@@ -1,132 +1,58 @@
 """Is each sentence of a reply supported by a cited passage? Decides word by word while the reply streams.
 
-Lexical and deliberately strict: a sentence stands when one passage holds its numbers, names, nearly all of its
-content words, and the same polarity. Knows nothing of models, retrieval or storage.
+Lexical and deliberately strict: a sentence stands only when one single sentence of a passage, with its headings, holds
+every number and content word of it, in the same polarity and with the same limits. Knows nothing of models or storage.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
+from assistant.claims import Claim, first_end, read, sentences
 from assistant.conversation import Citation
 from retrieval.documents import Hit, Passage
 
-COVERAGE = 0.75  # share of a sentence's content words that its passage (or the question) must hold
-FROM_PASSAGE = 0.5  # share that the passage alone must hold
-
-_TOKEN = re.compile(
-    r"https?://[^\s<>()]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d+(?:[.,:/-]\d+)*|[^\W\d_㐀-鿿]+(?:['’][^\W\d_]+)?|[㐀-鿿]+"
-)
-_ENDS = re.compile(
-    r"(?<!\b[A-Za-z])(?<!\be\.g)(?<!\bi\.e)(?<!\bNo)(?<!\bMr)(?<!\bDr)[.!?][\"”')\]]*(?=\s)|[。！？]+[”」』]?|\n+"
-)
-
-_NUMBERS = {
-    word: str(value)
-    for value, word in enumerate(
-        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-    )
-} | {"fourteen": "14", "fifteen": "15", "twenty": "20", "thirty": "30", "sixty": "60", "ninety": "90"}
-_NEGATION = frozenset("not no never cannot without none neither nor unable unfortunately except unless".split())
-_NEGATION_ZH = re.compile(r"不(?:能|可|会|是|支持|接受|提供|得|予|需|用|收)|没有|无法|未|禁止|除外|谢绝")
-# Chinese function words part a run of characters; what stands between them is read as pairs of characters.
-_GLUE_ZH = re.compile(
-    r"可以|不能|不可以|不会|能够|我们|您的|你的|您|你|我|请问|请|谢谢|抱歉|吗|呢|吧|啊|的|了|是|会|能|在|和|与|或|及|也|都|就|还|把|被"
-    r"|对|从|到|为|以|于|后|内|前|这|那|个|如果|因为|所以|但是|需要|进行|什么|怎么|如何|多少|没有|不"
-)
-# Words that carry no fact of their own: function words and the manners of service.
-_GLUE = frozenset(
-    """
-    a an and are as at be been being but by can could did do does doing for from had has have having he her here hers
-    him his how i if in into is it its itself just me more most my of off on once only or other our ours out over own
-    same she should so some such than that the their theirs them then there these they this those through to too under
-    until up us very was we were what when where which while who whom why will with would you your yours yourself
-    may might must shall also any all both each about after again before between during further because however
-    either whether via per let yes yeah ok okay sure please thank thanks thankyou sorry apologize apologies hello hi
-    dear glad happy welcome help assist assistance question questions know like need want wish feel hope else anything
-    something able well great good certainly course absolutely indeed really currently information available answer
-    best regards kind kindly understand appreciate according make sure get got use using used take go see hear
-    customer agent service inquiry enquiry concern assure simply generally usually typically following based
-    """.split()
-)
-
-
-@lru_cache(maxsize=50_000)
-def _stem(word: str) -> str:
-    """A light English stem: enough to match inflections, not to be a word."""
-    for suffix, keep in (("ization", 4), ("ations", 3), ("ation", 3), ("ing", 3), ("ies", 2), ("ed", 3), ("ly", 4)):
-        if word.endswith(suffix) and len(word) - len(suffix) >= keep:
-            word = word[: -len(suffix)]
-            break
-    else:
-        if word.endswith("es") and len(word) > 4:
-            word = word[:-2]
-        elif word.endswith("s") and not word.endswith("ss") and len(word) > 3:
-            word = word[:-1]
-    word = word[:-1] if word.endswith(("e", "y", "i")) and len(word) > 3 else word
-    return word[:-1] if len(word) > 4 and word[-1] == word[-2] else word
-
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a piece of text asserts: its facts (numbers, addresses), names, content words and polarity."""
+class Said:
+    """One sentence of a passage, taken apart."""
 
-    facts: frozenset[str]
-    names: frozenset[str]
-    words: tuple[str, ...]
-    negative: bool
+    text: str
+    claim: Claim
 
+    def supports(self, claim: Claim, about: frozenset[str], coverage: float) -> bool:
+        """Does this sentence say it? `about` are the words of the passage's headings, which it may lean on."""
+        if not claim.facts <= self.claim.facts or claim.negative != self.claim.negative:
+            return False
+        if len(claim.words & (self.claim.words | about)) < coverage * len(claim.words):
+            return False
+        if not claim.facts:
+            return bool(claim.words & self.claim.words)
+        return self.claim.limits & _NUMERIC <= claim.limits and self._same_pairing(claim)
 
-def _normal_number(text: str) -> str:
-    return text.replace(",", "").lstrip("0").rstrip(".") or "0"
-
-
-def read(text: str) -> Claim:
-    """Take a text apart into what has to be supported."""
-    facts: set[str] = set()
-    names: set[str] = set()
-    words: list[str] = []
-    start = True
-    negative = bool(_NEGATION_ZH.search(text))
-    for match in _TOKEN.finditer(text):
-        token = match[0]
-        lower = token.lower().replace("’", "'")
-        first, start = start, text[match.end() : match.end() + 1] in ".!?:\n"
-        if token[0].isdigit():
-            facts.add(_normal_number(token))
-        elif "@" in token or lower.startswith("http"):
-            facts.add(lower.rstrip(".,;/"))
-        elif "㐀" <= token[0] <= "鿿":
-            for run in filter(None, _GLUE_ZH.split(token)):
-                words += [run[i : i + 2] for i in range(max(1, len(run) - 1))]
-        elif lower in _NUMBERS and lower != "one":
-            facts.add(_NUMBERS[lower])
-        elif lower in _NEGATION or lower.endswith("n't"):
-            negative = True
-        elif (plain := lower.split("'")[0]) not in _GLUE and len(plain) > 1:
-            words.append(_stem(plain))
-            if token[0].isupper() and not first:
-                names.add(_stem(plain))
-    return Claim(frozenset(facts), frozenset(names), tuple(words), negative)
+    def _same_pairing(self, claim: Claim) -> bool:
+        """Where several numbers stand, does each stay with its words: same order, and no number skipped between?"""
+        if len(self.claim.facts) == 1:
+            return True
+        at = -1
+        for token in claim.order:
+            if token not in self.claim.order:
+                continue
+            try:
+                found = self.claim.order.index(token, at + 1)
+            except ValueError:
+                return False
+            if at >= 0 and any(skipped in self.claim.facts for skipped in self.claim.order[at + 1 : found]):
+                return False
+            at = found
+        return True
 
 
-def sentences(text: str) -> list[str]:
-    """Sentences of a text in order; English and Chinese ends, and line breaks."""
-    parts, begin = [], 0
-    for match in _ENDS.finditer(text):
-        parts.append(text[begin : match.end()])
-        begin = match.end()
-    parts.append(text[begin:])
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _whole(passage: Passage) -> str:
-    """Everything a passage says, its headings and question included."""
-    head = (passage.title, *passage.heading_path, passage.entity or "", passage.question or "")
-    return "\n".join((*head, passage.text))
+# Limits that change what a number means; the others bind words.
+_NUMERIC = frozenset(
+    "most least up maximum minimum max min over under above below than per each from additional extra".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,25 +60,20 @@ class Source:
     """A passage made ready for checking."""
 
     passage: Passage
-    facts: frozenset[str]
-    words: frozenset[str]
-    sentences: tuple[tuple[str, Claim], ...]
+    about: frozenset[str]  # words of its headings, question and subject
+    heads: frozenset[str]  # those lines themselves: a model likes to repeat them
+    said: tuple[Said, ...]
 
     @classmethod
     def of(cls, passage: Passage) -> Source:
         """Take the passage apart once per turn."""
-        whole = read(_whole(passage))
-        parts = tuple((part, read(part)) for part in sentences(passage.text))
-        return cls(passage, whole.facts, frozenset(whole.words), parts)
+        head = [passage.title, *passage.heading_path, passage.entity or "", passage.question or ""]
+        said = tuple(Said(part, read(part)) for part in sentences(passage.text))
+        return cls(passage, read("\n".join(head)).words, frozenset(_bare(line) for line in head if line), said)
 
-    def best_sentence(self, claim: Claim) -> tuple[str, Claim]:
-        """The passage's sentence that shares most with the claim."""
 
-        def shared(part: tuple[str, Claim]) -> tuple[int, int]:
-            common = len(part[1].facts & claim.facts) * 3 + len(set(part[1].words) & set(claim.words))
-            return common, -len(part[1].words)
-
-        return max(self.sentences, key=shared, default=(self.passage.text, read(self.passage.text)))
+def _bare(line: str) -> str:
+    return line.casefold().strip(" #*:?.!？。！：")
 
 
 def citation(passage: Passage, quote: str) -> Citation:
@@ -171,57 +92,51 @@ def citation(passage: Passage, quote: str) -> Citation:
 
 
 class Grounding:
-    """Checks the sentences of one reply against the passages shown to the model."""
+    """Checks the sentences of one reply against the passages shown to the model.
 
-    def __init__(self, conversation: str, hits: Sequence[Hit]) -> None:
+    `coverage` is the share of a sentence's content words that its source must hold.
+    """
+
+    def __init__(self, hits: Sequence[Hit], coverage: float = 1.0) -> None:
         self.sources = [Source.of(hit.passage) for hit in hits]
-        asked = read(conversation)
-        self.asked = frozenset(asked.words)
-        self.known = self.asked.union(*(source.words for source in self.sources))
-        self.facts = frozenset[str]().union(*(source.facts for source in self.sources))
+        self.coverage = coverage
 
     def harmless(self, text: str) -> bool:
-        """May these words be shown before their sentence is complete: is each one known from somewhere?"""
+        """May these words be shown before their sentence is complete? Only without numbers and out of one source."""
         claim = read(text)
-        return claim.facts <= self.facts and all(word in self.known for word in claim.words)
+        if claim.facts:
+            return False
+        return any(claim.words <= said.claim.words | source.about for source in self.sources for said in source.said)
+
+    def is_heading(self, line: str) -> bool:
+        """Is the line only a heading or question of a passage?"""
+        return any(_bare(line) in source.heads for source in self.sources)
 
     def support(self, sentence: str) -> Citation | None:
         """The citation that supports the sentence, or None."""
         claim = read(sentence)
         best: tuple[float, Citation] | None = None
         for source in self.sources:
-            if not self._supported(claim, source):
-                continue
-            quote, said = source.best_sentence(claim)
-            if said.negative != claim.negative and not sentence.rstrip().endswith(("?", "？")):
-                continue
-            score = len(set(claim.words) & set(said.words)) / (len(set(claim.words)) or 1)
-            if best is None or score > best[0]:
-                best = (score, citation(source.passage, quote))
+            for said in source.said:
+                if not said.supports(claim, source.about, self.coverage):
+                    continue
+                score = len(claim.words & said.claim.words) / (len(claim.words) or 1)
+                if best is None or score > best[0]:
+                    best = (score, citation(source.passage, said.text))
         return best[1] if best else None
-
-    def _supported(self, claim: Claim, source: Source) -> bool:
-        words = set(claim.words)
-        if not claim.facts <= source.facts or not claim.names <= source.words | self.asked:
-            return False
-        inside = len(words & source.words)
-        covered = len(words & (source.words | self.asked))
-        return inside >= FROM_PASSAGE * len(words) and covered >= COVERAGE * len(words)
 
 
 def says_nothing(sentence: str) -> bool:
     """A pleasantry or a question back: no fact, so nothing to support."""
     claim = read(sentence)
-    if claim.facts:
-        return False
-    return not claim.words or (sentence.rstrip().endswith(("?", "？")) and not claim.names)
+    return not claim.facts and (not claim.words or sentence.rstrip().endswith(("?", "？")))
 
 
 class GroundedStream:
     """Lets a reply through as far as it is grounded.
 
-    Feed it the model's pieces and show what `feed` returns. Words appear at once while each is known from the
-    passages or the conversation; from the first unknown word on the rest of the sentence waits for its verdict.
+    Feed it the model's pieces and show what `feed` returns. Words appear at once while one sentence of a passage holds
+    them all; from the first number or other word on the rest of the sentence waits for its verdict.
     After `failed` is set nothing more comes out and the caller stops the model.
     """
 
@@ -239,8 +154,8 @@ class GroundedStream:
             return ""
         self._sentence += piece
         out = ""
-        while self.failed is None and (end := _ENDS.search(self._sentence)):
-            out += self._close(end.end())
+        while self.failed is None and (end := first_end(self._sentence)) is not None:
+            out += self._close(end)
         return out if self.failed is not None else out + self._show_words()
 
     def finish(self) -> str:
@@ -270,6 +185,9 @@ class GroundedStream:
         plain = sentence.strip()
         repeated = plain and any(plain == earlier.strip() for earlier in self.accepted)
         found = None if not plain or says_nothing(plain) else self.grounding.support(plain)
+        if plain and self.grounding.is_heading(plain):
+            self._sentence, self._shown = rest, 0
+            return ""
         if repeated or (plain and found is None and not says_nothing(plain)):
             self.failed = plain
             return ""
@@ -281,8 +199,8 @@ class GroundedStream:
         return out
 
 
-def share_supported(text: str, passages: Iterable[Passage], conversation: str = "") -> float:
+def share_supported(text: str, passages: Iterable[Passage], coverage: float = 1.0) -> float:
     """Share of the fact-bearing sentences of `text` that the passages support; 1.0 when it states nothing."""
-    grounding = Grounding(conversation, [Hit(passage, 1.0) for passage in passages])
+    grounding = Grounding([Hit(passage, 1.0) for passage in passages], coverage)
     stated = [sentence for sentence in sentences(text) if not says_nothing(sentence)]
     return sum(grounding.support(s) is not None for s in stated) / len(stated) if stated else 1.0

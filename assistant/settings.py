@@ -83,6 +83,12 @@ class Settings(BaseSettings):
     person_reply_hours: int = Field(
         24, ge=1, description="Within how many hours a person usually answers; told to customers who ask for one."
     )
+    grounding_coverage: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of a generated sentence's words that one source sentence must hold; numbers always must.",
+    )
     history_tokens: int = Field(512, ge=0, description="Tokens of earlier turns shown to the model.")
 
     order_patterns: list[str] = Field(

@@ -59,7 +59,7 @@ class Writer:
         history = self.window(messages)
         prompt = render(history, hits, self.settings.company, understood.language)
         sampling = Sampling(self.settings.max_reply_tokens, self.settings.temperature, stop=STOP)
-        stream = GroundedStream(Grounding("\n".join(m.content for m in history), hits))
+        stream = GroundedStream(Grounding(hits, self.settings.grounding_coverage))
         generation = await self.engine.generate(prompt, sampling)
         async with aclosing(generation.pieces) as pieces:
             async for piece in pieces:

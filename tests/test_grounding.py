@@ -19,14 +19,18 @@ RETURNS = Passage(
 CHINESE = Passage("zh#0", "zh", "退货", "shop", "收到商品后30天内可以退货。植物不能退货。退款会在5个工作日内到账。")
 
 
-def grounding(question: str = "Can I return a plant after 45 days?", passage: Passage = RETURNS) -> Grounding:
-    return Grounding(question, [Hit(passage, 1.0)])
+def grounding(passage: Passage = RETURNS) -> Grounding:
+    return Grounding([Hit(passage, 1.0)])
 
 
 @pytest.mark.parametrize(
     ("sentence", "quote"),
     [
         ("Yes, you can return items within 30 days.", "You can return any item within 30 days."),
+        (
+            "Refunds are paid within 5 working days to your card.",
+            "Refunds are paid within 5 working days to your card.",
+        ),
         ("No, plants can't be returned.", "Plants cannot be returned."),
         ("Refunds are paid to your card in five working days.", "Refunds are paid within 5 working days to your card."),
         ("Shipping to the UK costs £4.50.", "Shipping costs £4.50 for the UK."),
@@ -52,8 +56,59 @@ def test_inventions_are_not_supported(sentence: str) -> None:
     assert grounding().support(sentence) is None
 
 
+SHOP = Passage(
+    "shop#0",
+    "shop",
+    "Prices, plants and points",
+    "shop",
+    "Safe for cats: spider plant and Boston fern. Poisonous for cats: snake plant and fiddle-leaf fig. "
+    "Standard delivery to Ireland costs €4.50, express delivery costs €9.90. "
+    "Sale items can be returned within the same 30 days. Clearance items can be returned within 14 days. "
+    "Floor lamps take bulbs of at most 60 watts. 100 points become a €5 voucher. "
+    "Water ferns every 5 days. Water monsteras every 7–10 days.",
+)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The snake plant and fiddle-leaf fig are safe for cats.",
+        "Express delivery to Ireland costs €4.50.",
+        "Standard delivery costs €9.90.",
+        "You can return sale items within 14 days.",
+        "You need a 60-watt bulb.",
+        "A point is worth €5.",
+        "Water monsteras every 5 days.",
+        "Water monsteras every 7 days.",
+    ],
+)
+def test_facts_of_neighbouring_sentences_are_not_mixed(sentence: str) -> None:
+    assert grounding(SHOP).support(sentence) is None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Express delivery costs €9.90.",
+        "Standard delivery to Ireland costs €4.50.",
+        "You can return clearance items within 14 days.",
+        "Your bulbs may have at most 60 watts.",
+        "Water your monsteras every 7-10 days.",
+        "The spider plant and the Boston fern are safe for cats.",
+    ],
+)
+def test_what_one_sentence_says_stands(sentence: str) -> None:
+    assert grounding(SHOP).support(sentence) is not None
+
+
+def test_a_repeated_heading_is_left_out() -> None:
+    running = GroundedStream(grounding())
+    shown = running.feed("Returns\nPlants cannot be returned. ") + running.finish()
+    assert running.text == shown.strip() == "Plants cannot be returned." and running.failed is None
+
+
 def test_chinese_sentences_are_checked_too() -> None:
-    checks = grounding("植物可以退货吗？", CHINESE)
+    checks = grounding(CHINESE)
     assert checks.support("植物不能退货。") is not None
     assert checks.support("植物可以退货。") is None
     assert checks.support("收到商品后60天内可以退货。") is None

@@ -26,6 +26,7 @@ from training.cases import Case
 from training.scores import Interval, Rouge, bleu, chrf, mean_interval, rouge
 
 AT_ONCE = 4  # cases answered together
+GROUNDED = 0.6  # share of a sentence's words in one source sentence from which it counts as grounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def score_cases(cases: Sequence[Case], answers: Sequence[Answered], embedder: Em
             reply=answered.text,
             rouge=rouge(case.reply, answered.text),
             similarity=float(near),
-            groundedness=share_supported(answered.text, case.passages, _said(case)) if case.passages else None,
+            groundedness=share_supported(answered.text, case.passages, GROUNDED) if case.passages else None,
             invents=invents(case, answered.text) if case.unanswerable else None,
             words=len(answered.text.split()),
             latency_ms=answered.latency_ms,
@@ -168,10 +169,6 @@ def invents(case: Case, reply: str) -> bool:
     """Does a reply to an unanswerable case state anything beyond "I don't know"?"""
     unknown = set(sentences(phrases(case.language).dont_know))
     return any(sentence not in unknown and not says_nothing(sentence) for sentence in sentences(reply))
-
-
-def _said(case: Case) -> str:
-    return "\n".join(message.content for message in case.messages)
 
 
 def scorecard(scored: Sequence[CaseScore], adapter: str, perplexity: float | None) -> Scorecard:

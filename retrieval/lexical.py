@@ -117,10 +117,6 @@ class LexicalIndex:
         counts = np.array([end - start for start, end in map(self._column, terms)], dtype=np.float32)
         return np.log1p((self.size - counts + 0.5) / (counts + 0.5))
 
-    def knows(self, term: str) -> bool:
-        """Whether any text has this term."""
-        return term in self._vocabulary
-
     def search(self, query: str, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The numbers (int64) and scores (float32) of at most `k` texts that share a term, best first."""
         scores = self.scores(words(query))

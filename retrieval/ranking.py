@@ -16,12 +16,13 @@ import numpy as np
 from retrieval.documents import Hit, Passage, SearchResult
 from retrieval.evidence import Signals, probability
 from retrieval.lexical import LexicalIndex, best, words
-from retrieval.views import head, lexical_text
+from retrieval.views import lexical_text
 
 VECTORS = 100  # nearest vectors considered
 KEYWORDS = 50  # passages with the best keyword scores considered
-FAQ_KEYWORDS = 0.1
-DOCUMENT_KEYWORDS = 0.6
+FAQ_KEYWORDS = 0.06  # weights of BM25 per unit of the question's rarity, added to the cosine
+DOCUMENT_KEYWORDS = 1.0
+BEST_VIEW = 0.7  # a passage's cosine is this much its best vector's and for the rest the mean of its vectors'
 
 
 class Searchable(Protocol):
@@ -61,7 +62,6 @@ class _Candidate:
     number: int
     passage: Passage
     cosine: float
-    keywords: float  # BM25 as a share of the best passage's
     score: float
 
 
@@ -70,16 +70,21 @@ def rank(index: Searchable, question: Question, k: int) -> SearchResult:
     terms = words(question.text)
     candidates = _candidates(index, question, terms)
     hits = tuple(Hit(c.passage, c.score) for c in _without_repeats(candidates, k))
-    evidence = probability(_signals(index.lexical, candidates, terms)) if candidates else 0.0
+    evidence = _evidence(index.lexical, candidates[0], candidates, question, terms) if candidates else 0.0
     return SearchResult(question.text, hits, evidence)
+
+
+def signals(index: Searchable, question: Question) -> Signals | None:
+    """What the evidence is weighed from, None where nothing was found; for fitting it."""
+    terms = words(question.text)
+    candidates = _candidates(index, question, terms)
+    return _signals(index.lexical, candidates[0], candidates, terms) if candidates else None
 
 
 def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> list[_Candidate]:
     """The nearest passages by vector and by keyword, scored, best first."""
-    keywords = index.lexical.scores(terms)
-    top = float(keywords.max(initial=0.0))
-    if top > 0:
-        keywords = keywords / top
+    rarity = float(index.lexical.rarity(list(dict.fromkeys(terms))).sum())
+    keywords = index.lexical.scores(terms) / max(rarity, 1e-9)
     near, _ = index.dense(question.vector[None, :], VECTORS)
     by_vector = index.owner[near[0][near[0] >= 0]]
     numbers = np.union1d(by_vector, best(keywords, KEYWORDS))
@@ -89,17 +94,21 @@ def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> 
         weight = DOCUMENT_KEYWORDS if passage.question is None else FAQ_KEYWORDS
         weight += question.unread * (1 - weight)
         score = (1 - question.unread) * cosine + weight * keywords[number]
-        found.append(_Candidate(int(number), passage, float(cosine), float(keywords[number]), float(score)))
+        found.append(_Candidate(int(number), passage, float(cosine), float(score)))
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.number))
 
 
 def _cosines(index: Searchable, vector: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """(len(numbers),) the best cosine among the vectors of each passage."""
+    """(len(numbers),) the cosine of each passage, from those of its vectors."""
+    if len(numbers) == 0:
+        return np.empty(0, dtype=np.float32)
     starts = np.searchsorted(index.owner, numbers, side="left")
-    ends = np.searchsorted(index.owner, numbers, side="right")
-    rows = np.concatenate([np.arange(start, end) for start, end in zip(starts, ends, strict=True)] or [starts])
+    counts = np.searchsorted(index.owner, numbers, side="right") - starts
+    rows = np.concatenate([np.arange(start, start + count) for start, count in zip(starts, counts, strict=True)])
     cosines = np.asarray(index.vectors[rows] @ vector)
-    return np.maximum.reduceat(cosines, np.concatenate([[0], np.cumsum(ends - starts)[:-1]])) if len(rows) else cosines
+    firsts = np.cumsum(counts) - counts
+    highest, mean = np.maximum.reduceat(cosines, firsts), np.add.reduceat(cosines, firsts) / counts
+    return np.asarray(BEST_VIEW * highest + (1 - BEST_VIEW) * mean)
 
 
 def _without_repeats(candidates: Iterable[_Candidate], k: int) -> list[_Candidate]:
@@ -118,30 +127,34 @@ def _without_repeats(candidates: Iterable[_Candidate], k: int) -> list[_Candidat
     return kept
 
 
-def _signals(lexical: LexicalIndex, candidates: Sequence[_Candidate], terms: Sequence[str]) -> Signals:
-    first = candidates[0]
+def _evidence(
+    lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Candidate], question: Question, terms: Sequence[str]
+) -> float:
+    """The fitted chance as far as the embedder reads the question; the covered share of its terms for the rest."""
+    read = probability(_signals(lexical, first, candidates, terms))
+    unread = _coverage(lexical, terms, lexical_text(first.passage)) if question.unread else 0.0
+    return (1 - question.unread) * read + question.unread * unread
+
+
+def _signals(
+    lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Candidate], terms: Sequence[str]
+) -> Signals:
     others: dict[str, float] = {}
     for candidate in candidates:
         document = candidate.passage.document_id
         if document != first.passage.document_id:
             others[document] = max(others.get(document, -1.0), candidate.cosine)
     nearest = sorted(others.values(), reverse=True)[:10]
-    distinct = list(dict.fromkeys(terms))
-    rarity = lexical.rarity(distinct)
     return Signals(
         cosine=first.cosine,
         lead=first.cosine - float(np.mean(nearest)) if nearest else 0.0,
-        margin=first.cosine - nearest[0] if nearest else 0.0,
-        coverage=_share(distinct, rarity, words(lexical_text(first.passage))),
-        head_coverage=_share(distinct, rarity, words(head(first.passage))),
-        keywords=first.keywords,
-        unknown=1 - _share(distinct, rarity, [t for t in distinct if lexical.knows(t)]),
-        length=float(np.log1p(len(distinct))),
+        coverage=_coverage(lexical, terms, lexical_text(first.passage)) if first.passage.question is None else 0.0,
     )
 
 
-def _share(terms: Sequence[str], rarity: np.ndarray, present: Iterable[str]) -> float:
-    """The rarity-weighted share of `terms` that are `present`; 0 without terms."""
-    there = set(present)
-    total = float(rarity.sum())
-    return float(sum(r for term, r in zip(terms, rarity, strict=True) if term in there)) / total if total else 0.0
+def _coverage(lexical: LexicalIndex, terms: Sequence[str], text: str) -> float:
+    """The rarity-weighted share of `terms` that occur in `text`; 0 without terms."""
+    distinct = list(dict.fromkeys(terms))
+    rarity = lexical.rarity(distinct)
+    present = np.isin(distinct, words(text))
+    return float(rarity[present].sum() / rarity.sum()) if distinct else 0.0

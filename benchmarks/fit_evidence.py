@@ -1,0 +1,122 @@
+"""Fits the weights of retrieval/evidence.py on knowledge bases from which documents were taken away.
+
+    python benchmarks/fit_evidence.py EMBEDDER_FOLDER
+
+Every base and both outcomes count the same, answered ones as 60 %. Prints the constants, and what each base would
+see if the weights came from the others only.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.knowledge import Asked, KnowledgeBase, MemoryIndex, hotels, multi_turn, phone_manual, webapps
+from retrieval.embed import Embedder, load_embedder
+from retrieval.ranking import Question, rank, signals
+from retrieval.recall import auroc, first_rank, refused_at
+
+ANSWERED = 0.6  # how much of what is asked is taken to have an answer
+DEPTH = 3  # hits among which the answer must be
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One question put to a base: `task` names base and removal, `right` whether the first hits answer it."""
+
+    base: str
+    task: str
+    values: tuple[float, ...]
+    right: bool
+
+
+def cases(base: KnowledgeBase, index: MemoryIndex, questions: Sequence[Question]) -> Iterator[Case]:
+    """The questions of a base, asked after removals: every fifth thread, halves of the gold, halves of the subjects."""
+    for task, removed in removals(base):
+        less = index.without(removed)
+        for asked, question in zip(base.questions, questions, strict=True):
+            found = signals(less, question)
+            if found is not None:
+                yield Case(base.name, f"{base.name} {task}", astuple(found), _right(less, asked, question))
+
+
+def removals(base: KnowledgeBase) -> Iterator[tuple[str, set[str]]]:
+    """Names of removals and the documents they take away."""
+    rng = np.random.default_rng(0)
+    gold = sorted({g for asked in base.questions for g in asked.gold})
+    halves = rng.permutation(gold)
+    yield from (("half", set(halves[part::2].tolist())) for part in range(2))
+    if base.name == "webapps_faq":
+        yield "fifth", {d.id for d in base.documents if int(d.id) % 5 == 0}
+    if base.name == "multi_turn_rag":
+        yield "whole", set()
+    subjects = rng.permutation(sorted({d.entity for d in base.documents if d.entity}))
+    for part in range(2 if len(subjects) else 0):
+        gone = set(subjects[part::2].tolist())
+        yield "subjects", {d.id for d in base.documents if d.entity in gone}
+
+
+def fit(chosen: Sequence[Case]) -> tuple[float, np.ndarray]:
+    """Intercept and weights (signals,)."""
+    values = np.array([case.values for case in chosen])
+    right = np.array([case.right for case in chosen])
+    tasks = np.array([case.task for case in chosen])
+    weight = np.zeros(len(chosen))
+    for task in np.unique(tasks):
+        for outcome, share in ((True, ANSWERED), (False, 1 - ANSWERED)):
+            of = (tasks == task) & (right == outcome)
+            weight[of] = share / max(1, of.sum())
+    mean, spread = values.mean(0), values.std(0) + 1e-9
+    model = LogisticRegression(max_iter=1000)
+    model.fit((values - mean) / spread, right, sample_weight=weight / weight.mean())
+    weights = model.coef_[0] / spread
+    return float(model.intercept_[0] - (weights * mean).sum()), weights
+
+
+def report(all_cases: Sequence[Case]) -> None:
+    """Print each task's separation under weights fitted without its base, then the constants."""
+    for base in sorted({case.base for case in all_cases}):
+        _, weights = fit([case for case in all_cases if case.base != base])
+        for task in sorted({case.task for case in all_cases if case.base == base}):
+            right = [float(np.dot(c.values, weights)) for c in all_cases if c.task == task and c.right]
+            wrong = [float(np.dot(c.values, weights)) for c in all_cases if c.task == task and not c.right]
+            print(f"{task:28} AUROC {auroc(right, wrong):.3f}  refused at 10 %: {refused_at(right, wrong, 0.1):.3f}")
+    intercept, weights = fit(all_cases)
+    print(f"INTERCEPT = {intercept:.2f}\nWEIGHTS = ({', '.join(f'{w:.2f}' for w in weights)})")
+
+
+def _right(index: MemoryIndex, asked: Asked, question: Question) -> bool:
+    ranked = [hit.passage.document_id for hit in rank(index, question, 10).hits]
+    return _within(first_rank(ranked, asked.gold))
+
+
+def _within(place: int | None) -> bool:
+    return place is not None and place <= DEPTH
+
+
+def questions_of(base: KnowledgeBase, embedder: Embedder) -> list[Question]:
+    """The base's questions, encoded."""
+    texts = [asked.text for asked in base.questions]
+    vectors = embedder.encode_queries(texts)
+    return [Question(t, v, embedder.unknown_share(t)) for t, v in zip(texts, vectors, strict=True)]
+
+
+def main(arguments: Collection[str]) -> None:
+    """Fit on all bases."""
+    embedder = load_embedder(*arguments)
+    found: list[Case] = []
+    for base in (webapps(), phone_manual(), hotels(), multi_turn()):
+        index = MemoryIndex.build(base.documents, embedder)
+        found.extend(cases(base, index, questions_of(base, embedder)))
+    report(found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:2])

@@ -1,4 +1,4 @@
-"""Two ways to run a transformer over token numbers: torch, and CTranslate2 after a conversion in memory's reach.
+"""Two ways to run a transformer over token numbers: torch, and CTranslate2 after a conversion.
 
 Knows nothing of texts, pooling or unit vectors.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from typing import Protocol
+from typing import Any, Protocol
 
+import ctranslate2
 import numpy as np
 import torch
+from ctranslate2.converters import TransformersConverter
 from sentence_transformers.base.modules import Transformer
 
 
@@ -44,18 +46,23 @@ class TorchEncoder:
         return hidden
 
 
+class _Converter(TransformersConverter):  # type: ignore[misc]
+    def load_model(self, model_class: Any, path: str, **options: Any) -> Any:
+        """As transformers loads it; its version 5 dropped a field that says what is now always so."""
+        model = super().load_model(model_class, path, **options)
+        vars(model.config).setdefault("position_embedding_type", "absolute")
+        return model
+
+
 class CTranslate2Encoder:
     """The same weights in CTranslate2: no padding is computed, and short texts take a few milliseconds."""
 
     def __init__(self, folder_or_name: str, threads: int) -> None:
         """Convert and load; raises Unconvertible."""
-        import ctranslate2
-        from ctranslate2.converters import TransformersConverter
-
         with tempfile.TemporaryDirectory(prefix="assistant-embedder-") as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the converter still speaks of torch_dtype
             try:
-                TransformersConverter(folder_or_name).convert(folder, force=True)
+                _Converter(folder_or_name).convert(folder, force=True)
             except (ValueError, AssertionError, AttributeError, KeyError) as error:
                 raise Unconvertible(f"{folder_or_name!r}: {error}") from error
             self._encoder = ctranslate2.Encoder(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from assistant.engines import ChatMessage
 from assistant.privacy import PLACEHOLDER, Masker, MaskRules
@@ -79,43 +79,85 @@ def curate(
 ) -> Curation:
     """Pick, mask and clean. `corrections`: staff's better text by id of the corrected reply's message.
 
-    `passages_of` gives what was retrieved for the reply with a message id. `progress` is told how many candidates of
+    `passages_of` gives what was retrieved for the reply with a message id. `progress` is told how many conversations of
     how many are masked. Holds at most `max_examples` conversations in memory.
     """
-    dropped: Counter[str] = Counter()
-    house = HouseWords()
-    chosen: list[tuple[tuple[int, str], _Candidate]] = []  # a heap with the worst on top
-    answered_by_people: set[str] = set()
-    count = replies = 0
+    found = _gather(conversations, rules, corrections or {})
+    house_words = found.house.words()
+    made = _masked(found, rules, MaskRules(rules.order_patterns, frozenset(rules.keep) | house_words), progress)
+    examples = tuple(
+        replace(example, passages=passages_of(example.message_ids[len(example.messages)]))
+        for example in _selected(made, rules, found.dropped)
+    )
+    dropped = dict((+found.dropped).most_common())
+    return Curation(examples, dropped, found.conversations, found.replies, tuple(sorted(house_words)))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one pass over the conversations gave."""
+
+    chosen: list[tuple[tuple[int, str], _Candidate]] = field(default_factory=list)  # a heap with the worst on top
+    dropped: Counter[str] = field(default_factory=Counter)
+    house: HouseWords = field(default_factory=HouseWords)
+    answered_by_people: set[str] = field(default_factory=set)  # sources
+    conversations: int = 0
+    replies: int = 0
+
+
+def _gather(conversations: Iterable[Logged], rules: CurationRules, corrections: Mapping[str, str]) -> _Found:
+    """The best replies as far as can be told without masking."""
+    found = _Found()
     for logged in conversations:
-        count += 1
-        house.count(message.text for message in logged.messages)
+        found.conversations += 1
+        found.house.count(message.text for message in logged.messages)
         if any(message.author == "person" for message in logged.messages):
-            answered_by_people.add(logged.source)
+            found.answered_by_people.add(logged.source)
         for turn in _reply_turns(logged):
-            replies += 1
-            candidate = _candidate(logged, turn, rules, corrections or {})
+            found.replies += 1
+            candidate = _candidate(logged, turn, rules, corrections)
             if isinstance(candidate, str):
-                dropped[candidate] += 1
-            elif not _keep_best(chosen, candidate, rules.max_examples):
-                dropped["over_limit"] += 1
-    candidates = sorted((candidate for _, candidate in chosen), key=lambda candidate: candidate.order)
-    mask_rules = MaskRules(rules.order_patterns, frozenset(rules.keep) | house.words())
-    selection = _Selection(rules, dropped)
-    examples = []
-    for done, candidate in enumerate(candidates, start=1):
-        progress(done, len(candidates))
-        if _is_bots(candidate, answered_by_people):
-            dropped["bot_reply"] += 1
-            continue
-        example = _example(candidate, rules, mask_rules)
-        reason = example if isinstance(example, str) else selection.refuses(candidate, example)
-        if isinstance(example, str) or reason:
-            dropped[str(reason)] += 1
+                found.dropped[candidate] += 1
+            elif not _keep_best(found.chosen, candidate, rules.max_examples):
+                found.dropped["over_limit"] += 1
+    return found
+
+
+def _masked(
+    found: _Found, rules: CurationRules, mask_rules: MaskRules, progress: Progress
+) -> list[tuple[_Candidate, Example]]:
+    """Candidates with their examples; those that cannot become one are counted."""
+    made: list[tuple[_Candidate, Example]] = []
+    groups = _by_conversation(found.chosen)
+    for done, (logged, candidates) in enumerate(groups, start=1):
+        wanted = [candidate for candidate in candidates if not _is_bots(candidate, found.answered_by_people)]
+        found.dropped["bot_reply"] += len(candidates) - len(wanted)
+        for candidate, example in zip(wanted, _examples(logged, wanted, rules, mask_rules), strict=True):
+            if isinstance(example, str):
+                found.dropped[example] += 1
+            else:
+                made.append((candidate, example))
+        progress(done, len(groups))
+    return made
+
+
+def _selected(made: list[tuple[_Candidate, Example]], rules: CurationRules, dropped: Counter[str]) -> Iterator[Example]:
+    """Best first, within the caps and without near duplicates."""
+    selection = _Selection(rules)
+    for candidate, example in sorted(made, key=lambda pair: pair[0].order):
+        reason = selection.refuses(candidate, example)
+        if reason:
+            dropped[reason] += 1
         else:
-            reply_id = candidate.logged.messages[candidate.first].id
-            examples.append(replace(example, passages=passages_of(reply_id)))
-    return Curation(tuple(examples), dict(dropped.most_common()), count, replies, tuple(sorted(house.words())))
+            yield example
+
+
+def _by_conversation(chosen: list[tuple[tuple[int, str], _Candidate]]) -> list[tuple[Logged, list[_Candidate]]]:
+    """The candidates of each conversation together, so that it is masked once."""
+    groups: dict[str, tuple[Logged, list[_Candidate]]] = {}
+    for _, candidate in chosen:
+        groups.setdefault(candidate.logged.key, (candidate.logged, []))[1].append(candidate)
+    return list(groups.values())
 
 
 def _reply_turns(logged: Logged) -> Iterator[tuple[int, int]]:
@@ -207,16 +249,25 @@ def _is_bots(candidate: _Candidate, answered_by_people: set[str]) -> bool:
     return message.author == "assistant" and not rated and candidate.logged.source in answered_by_people
 
 
-def _example(candidate: _Candidate, rules: CurationRules, mask_rules: MaskRules) -> Example | str:
-    """Masked and cleaned, or the reason why that cannot be."""
-    logged = candidate.logged
-    history = _history(logged.messages[: candidate.asked + 1], rules)
-    said = logged.messages[candidate.first : candidate.last + 1]
-    reply = candidate.correction or "\n".join(message.text for message in said)
+def _examples(
+    logged: Logged, candidates: Sequence[_Candidate], rules: CurationRules, mask_rules: MaskRules
+) -> list[Example | str]:
+    """Each candidate masked and cleaned, or the reason why that cannot be."""
+    if not candidates:
+        return []
     masker = Masker(mask_rules, names=[message.name for message in logged.messages if message.name])
-    *masked, masked_reply = masker.mask_all([*(message.text for message in history), reply])
-    known = {match.group() for text in masked for match in PLACEHOLDER.finditer(text)}
-    cleaned = without_unknown_names(masked_reply, known)
+    masked = masker.mask_all([message.text for message in logged.messages])
+    return [_example(candidate, masked, masker, rules) for candidate in candidates]
+
+
+def _example(candidate: _Candidate, masked: Sequence[str], masker: Masker, rules: CurationRules) -> Example | str:
+    """One candidate; `masked` are the texts of its conversation."""
+    logged = candidate.logged
+    history = _history(logged.messages, candidate.asked, rules)
+    said = range(candidate.first, candidate.last + 1)
+    reply = masker.mask(candidate.correction) if candidate.correction else "\n".join(masked[i] for i in said)
+    known = {match.group() for i in history for match in PLACEHOLDER.finditer(masked[i])}
+    cleaned = without_unknown_names(reply, known)
     if cleaned is None:
         return "personal_data"
     if words(cleaned) < rules.min_words:
@@ -225,14 +276,13 @@ def _example(candidate: _Candidate, rules: CurationRules, mask_rules: MaskRules)
         id=candidate.id,
         conversation_id=logged.id,
         messages=tuple(
-            ChatMessage("user" if message.author == "customer" else "assistant", text)
-            for message, text in zip(history, masked, strict=True)
+            ChatMessage("user" if logged.messages[i].author == "customer" else "assistant", masked[i]) for i in history
         ),
         reply=cleaned,
         language=_language(logged.language, cleaned),
         split=split_of(logged.key, rules.validation_share),
         kind="log" if candidate.correction is None else "correction",
-        message_ids=tuple(message.id for message in (*history, *said)),
+        message_ids=tuple(logged.messages[i].id for i in (*history, *said)),
     )
 
 
@@ -242,17 +292,17 @@ def _language(told: str | None, text: str) -> str:
     return code if len(code) == 2 and code.isalpha() else language_of(text)
 
 
-def _history(messages: tuple[LoggedMessage, ...], rules: CurationRules) -> list[LoggedMessage]:
-    """The latest messages within the limits, from a customer's one on; the last one always."""
-    spoken = [message for message in messages if message.author != "system"][-rules.history_messages :]
+def _history(messages: Sequence[LoggedMessage], asked: int, rules: CurationRules) -> list[int]:
+    """Indices of the latest messages up to `asked` within the limits, from a customer's one on; `asked` always."""
+    spoken = [i for i in range(asked + 1) if messages[i].author != "system"][-rules.history_messages :]
     left = rules.history_chars
-    kept: list[LoggedMessage] = []
-    for message in reversed(spoken):
-        left -= len(message.text)
+    kept: list[int] = []
+    for i in reversed(spoken):
+        left -= len(messages[i].text)
         if kept and left < 0:
             break
-        kept.insert(0, message)
-    while kept[0].author != "customer":
+        kept.insert(0, i)
+    while messages[kept[0]].author != "customer":
         kept.pop(0)
     return kept
 
@@ -266,9 +316,8 @@ def split_of(key: str, validation_share: float) -> Split:
 class _Selection:
     """Caps and near duplicates over the examples picked so far, which come best first."""
 
-    def __init__(self, rules: CurationRules, dropped: Counter[str]) -> None:
+    def __init__(self, rules: CurationRules) -> None:
         self._rules = rules
-        self._dropped = dropped
         self._taken: Counter[tuple[str, str]] = Counter()
         self._duplicates = NearDuplicates(rules.similarity)
 

@@ -40,15 +40,13 @@ _GLUE_ZH = re.compile(
 _GLUE = frozenset(
     """
     a an and are as at be been being but by can could did do does doing for from had has have having he her here hers
-    him his how i if in into is it its itself just me more most my of off on once only or other our ours out over own
-    same she should so some such than that the their theirs them then there these they this those through to too under
-    until up us very was we were what when where which while who whom why will with would you your yours yourself
-    may might must shall also any all both each about after again before between during further because however
-    either whether via per let yes yeah ok okay sure please thank thanks thankyou sorry apologize apologies hello hi
-    dear glad happy welcome help assist assistance question questions know like need want wish feel hope else anything
-    something able well great good certainly course absolutely indeed really currently information available answer
-    best regards kind kindly understand appreciate according make sure get got use using used take go see hear
-    customer agent service inquiry enquiry concern assure simply generally usually typically following based
+    him his how i if in into is it its itself just me my of off on or other our ours out own same she should so some
+    such than that the their theirs them then there these they this those through to too until us very was we were what
+    when where which while who whom why will with would you your yours yourself may might must shall also any all both
+    about again during because however whether via let yes yeah ok okay sure please thank thanks thankyou sorry
+    apologize apologies hello hi dear glad happy welcome help assist assistance question questions know need want wish
+    feel hope else anything something certainly course absolutely indeed answer regards kind kindly understand
+    appreciate according hear inquiry enquiry concern assure following based
     """.split()
 )
 

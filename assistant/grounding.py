@@ -13,6 +13,8 @@ from assistant.claims import Claim, first_end, read, sentences
 from assistant.conversation import Citation
 from retrieval.documents import Hit, Passage
 
+SUBSTANCE = 2  # content words a statement has at least, numbers apart; for Chinese, pairs of characters
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -113,8 +115,10 @@ class Grounding:
         return any(_bare(line) in source.heads for source in self.sources)
 
     def support(self, sentence: str) -> Citation | None:
-        """The citation that supports the sentence, or None."""
+        """The citation that supports the sentence, or None; a fragment such as "24 hours" does not say of what."""
         claim = read(sentence)
+        if len(claim.words) < SUBSTANCE:
+            return None
         best: tuple[float, Citation] | None = None
         for source in self.sources:
             for said in source.said:
@@ -127,9 +131,10 @@ class Grounding:
 
 
 def says_nothing(sentence: str) -> bool:
-    """A pleasantry or a question back: no fact, so nothing to support."""
+    """A pleasantry or a question to the customer: no fact, so nothing to support."""
     claim = read(sentence)
-    return not claim.facts and (not claim.words or sentence.rstrip().endswith(("?", "？")))
+    asks = sentence.rstrip().endswith(("?", "？")) and any(you in sentence.lower() for you in ("you", "您", "你"))
+    return not claim.facts and (not claim.words or asks)
 
 
 class GroundedStream:

@@ -75,7 +75,7 @@ class Settings(BaseSettings):
         "", description="sentence-transformers folder or hub id; empty means the default all-MiniLM-L6-v2."
     )
     top_k: int = Field(5, ge=1, le=50, description="Passages retrieved for a turn.")
-    prompt_passages: int = Field(3, ge=1, le=20, description="Passages shown to the model.")
+    prompt_passages: int = Field(2, ge=1, le=20, description="Passages shown to the model.")
     answer_evidence: float = Field(0.5, ge=0, le=1, description="Answer at or above this evidence.")
     clarify_evidence: float = Field(
         0.3, ge=0, le=1, description="Between this and answer_evidence ask back; below it say so and offer a person."

@@ -6,11 +6,13 @@ Knows the engine and the grounding check; nothing of policy or storage.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
 
+from assistant.claims import read
 from assistant.conversation import Citation
 from assistant.engines import ChatMessage, Engine, Sampling
 from assistant.grounding import GroundedStream, Grounding
@@ -21,6 +23,12 @@ from assistant.settings import Settings
 from assistant.understand import Understanding
 from retrieval.documents import Hit, SearchResult
 from retrieval.embed import Embedder
+
+# Questions whose answer is a number, a time or a price.
+ASKS_NUMBER = re.compile(
+    r"\b(?:when|how (?:long|many|much|often|soon|late|early|old|far)|what (?:time|price|amount)|cost)\b"
+)
+NEARNESS = 0.1  # how much farther from the question than the quote the model's text may be, in cosine
 
 # Small models run on into an imagined dialogue; these begin one.
 STOP = ("\nQuestion:", "\nInformation:", "\nCustomer:", "\nUser:")
@@ -69,12 +77,19 @@ class Writer:
                     break
         if shown := stream.finish():
             yield shown
-        if stream.citations:  # at least one sentence stands on a passage; an unsupported tail is left out
-            yield Draft(
-                stream.text, tuple(stream.citations), generation.model, generation.adapter, "model", stream.failed
-            )
+        quoted = await self._quote(understood, found, stream.failed or stream.text)
+        if stream.citations and await asyncio.to_thread(self._answers, understood.question, stream.text, quoted.text):
+            cited = tuple(stream.citations)  # an unsupported tail is left out
+            yield Draft(stream.text, cited, generation.model, generation.adapter, "model", stream.failed)
         else:
-            yield await self._quote(understood, found, stream.failed or stream.text)
+            yield quoted
+
+    def _answers(self, question: str, text: str, quoted: str) -> bool:
+        """Is the model's text as much to the point as the quote: no number withheld, and about as near in meaning?"""
+        if ASKS_NUMBER.search(question.lower()) and read(quoted).facts and not read(text).facts:
+            return False
+        asked, written, verbatim = self.embedder.encode([question, text, quoted])
+        return bool(asked @ written >= asked @ verbatim - NEARNESS)
 
     async def _quote(self, understood: Understanding, found: SearchResult, unsupported: str | None = None) -> Draft:
         """The best passage's own words, with a word of introduction when it is in another language."""

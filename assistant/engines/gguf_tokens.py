@@ -12,14 +12,16 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from assistant.engines.control_tokens import ControlTokens
 from assistant.errors import InvalidInput
 
 
 class TokenCounter:
-    """Number of tokens of a text; microseconds for a short one."""
+    """Number of tokens of a text; microseconds for a short one. `control` are the model's control tokens."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
+        self.control = ControlTokens(t.content for t in tokenizer.get_added_tokens_decoder().values() if t.special)
 
     def count(self, text: str) -> int:
         """Tokens of `text` alone, without those a chat template adds."""

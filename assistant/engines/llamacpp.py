@@ -133,6 +133,17 @@ class LlamaCppServer:
         return " / ".join(lines[-3:])[:600] or "it said nothing"
 
 
+def start_server(options: LlamaCppOptions, adapter: Adapter | None) -> LlamaCppServer:
+    """A loaded server; blocks. Raises Unavailable when it cannot be loaded."""
+    server = LlamaCppServer(options, adapter)
+    try:
+        server.load()
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
 class LlamaCppEngine:
     """Replies from a GGUF file through llama.cpp; see the Engine protocol."""
 
@@ -142,8 +153,8 @@ class LlamaCppEngine:
         self._tokens = tokens
         self._slots = Slots(self.model, options.slots, options.queue, options.seconds)
         self._changing = asyncio.Lock()
-        self._server = LlamaCppServer(options, None)
-        self._server.load()
+        self._closed = False
+        self._server = start_server(options, None)
 
     @property
     def model(self) -> str:
@@ -166,7 +177,8 @@ class LlamaCppEngine:
 
     async def generate(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Generation:
         """Wait for a slot and start a reply. Raises Overloaded, InvalidInput (prompt too long) or Unavailable."""
-        prompt_tokens = sum(self.count(message.content) + MESSAGE_OVERHEAD for message in messages) + MESSAGE_OVERHEAD
+        plain = self._tokens.control.messages(messages)
+        prompt_tokens = sum(self.count(message.content) + MESSAGE_OVERHEAD for message in plain) + MESSAGE_OVERHEAD
         max_tokens = room(prompt_tokens, sampling, self.context_tokens)
 
         @asynccontextmanager
@@ -175,7 +187,7 @@ class LlamaCppEngine:
             server.users += 1
             try:
                 adapter = server.adapter.id if server.adapter else None
-                yield Source(adapter, server.stream(messages, sampling, max_tokens))
+                yield Source(adapter, server.stream(plain, sampling, max_tokens))
             finally:
                 server.users -= 1
                 self._stop_if_unused(server)
@@ -192,11 +204,13 @@ class LlamaCppEngine:
 
     async def close(self) -> None:
         """End the child process; replies under way break off."""
-        self._server.retired = True
+        self._closed = True
         await asyncio.to_thread(self._server.stop)
 
     async def _living(self) -> LlamaCppServer:
         """The current server, started again if its process died."""
+        if self._closed:
+            raise Unavailable("the language model was shut down")
         if not self._server.alive():
             async with self._changing:
                 if not self._server.alive():
@@ -206,13 +220,14 @@ class LlamaCppEngine:
 
     async def _replace(self, adapter: Adapter | None) -> None:
         """Load a server with `adapter`, make it current, and retire the old one; the caller holds the lock."""
-        old, new = self._server, LlamaCppServer(self._options, adapter)
+        starting = asyncio.ensure_future(asyncio.to_thread(start_server, self._options, adapter))
         try:
-            await asyncio.to_thread(new.load)
-        except BaseException:
-            new.stop()
+            new = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            starting.add_done_callback(lambda done: done.cancelled() or done.exception() or done.result().stop())
             raise
-        self._server, old.retired = new, True
+        old, self._server = self._server, new
+        old.retired = True
         self._stop_if_unused(old)
 
     def _stop_if_unused(self, server: LlamaCppServer) -> None:

@@ -14,6 +14,7 @@ import httpx
 
 from assistant.engines import Adapter, ChatMessage, Generation, Sampling
 from assistant.engines.chat_stream import CONNECT_SECONDS, SILENT_SECONDS, chat_body, stream_chat
+from assistant.engines.control_tokens import ControlTokens
 from assistant.engines.slots import Slots, Source, room
 
 BYTES_PER_TOKEN = 3.0  # low for English (about 4), right for Chinese: an estimate that errs on the long side
@@ -39,6 +40,7 @@ class RemoteEngine:
     def __init__(self, options: RemoteOptions) -> None:
         self._options = options
         self._adapter: Adapter | None = None
+        self._control = ControlTokens()
         self._slots = Slots(options.model, options.slots, options.queue, options.seconds)
         self._url = options.url.rstrip("/") + "/chat/completions"
         self._client = httpx.AsyncClient(
@@ -69,13 +71,14 @@ class RemoteEngine:
 
     async def generate(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Generation:
         """Wait for a slot and start a reply. Raises Overloaded, InvalidInput (prompt too long) or Unavailable."""
-        prompt_tokens = sum(self.count(message.content) + MESSAGE_OVERHEAD for message in messages) + MESSAGE_OVERHEAD
+        plain = self._control.messages(messages)
+        prompt_tokens = sum(self.count(message.content) + MESSAGE_OVERHEAD for message in plain) + MESSAGE_OVERHEAD
         max_tokens = room(prompt_tokens, sampling, self.context_tokens)
 
         @asynccontextmanager
         async def begin() -> AsyncGenerator[Source]:
             adapter = self.adapter
-            body = chat_body(adapter or self.model, messages, sampling, max_tokens)
+            body = chat_body(adapter or self.model, plain, sampling, max_tokens)
             yield Source(adapter, stream_chat(self._client, self._url, body))
 
         return await self._slots.generate(begin)

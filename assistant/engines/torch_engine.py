@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextStreamer
 
 from assistant.engines import Adapter, ChatMessage, Generation, Sampling
+from assistant.engines.control_tokens import ControlTokens
 from assistant.engines.slots import Slots, Source, room
 from assistant.errors import InvalidInput, Unavailable
 from retrieval.hardware import fast_bf16
@@ -100,6 +101,8 @@ class TorchEngine:
             ) from error
         if not self._tokenizer.chat_template:
             raise InvalidInput(f"{options.folder} has no chat template: use an instruct or chat model")
+        added = self._tokenizer.added_tokens_decoder.values()
+        self._control = ControlTokens(token.content for token in added if token.special)
         if self._device == "cpu":
             torch.set_num_threads(options.threads)
         self._model: Any = model.to(self._device).eval()
@@ -161,7 +164,7 @@ class TorchEngine:
         """The rendered prompt as token ids (1, n)."""
         try:
             text = self._tokenizer.apply_chat_template(
-                [{"role": message.role, "content": message.content} for message in messages],
+                [{"role": message.role, "content": message.content} for message in self._control.messages(messages)],
                 add_generation_prompt=True,
                 tokenize=False,
             )

@@ -144,6 +144,12 @@ def start_server(options: LlamaCppOptions, adapter: Adapter | None) -> LlamaCppS
     return server
 
 
+def _stop_unwanted(starting: asyncio.Future[LlamaCppServer]) -> None:
+    """Stop a server whose caller left while it loaded."""
+    if not starting.cancelled() and not starting.exception():
+        starting.result().stop()
+
+
 class LlamaCppEngine:
     """Replies from a GGUF file through llama.cpp; see the Engine protocol."""
 
@@ -224,7 +230,7 @@ class LlamaCppEngine:
         try:
             new = await asyncio.shield(starting)
         except asyncio.CancelledError:
-            starting.add_done_callback(lambda done: done.cancelled() or done.exception() or done.result().stop())
+            starting.add_done_callback(_stop_unwanted)
             raise
         old, self._server = self._server, new
         old.retired = True

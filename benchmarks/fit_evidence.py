@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.knowledge import Asked, KnowledgeBase, MemoryIndex, hotels, multi_turn, phone_manual, webapps
+from benchmarks.development_sets import Asked, KnowledgeBase, MemoryIndex, hotels, multi_turn, phone_manual, webapps
 from retrieval.embed import Embedder, load_embedder
 from retrieval.ranking import Question, rank, signals
 from retrieval.recall import auroc, first_rank, refused_at

@@ -16,8 +16,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.fit_evidence import questions_of, removals
 from benchmarks.development_sets import DATA, KnowledgeBase, MemoryIndex, hotels, multi_turn, phone_manual, webapps
+from benchmarks.fit_evidence import questions_of, removals
 from retrieval.embed import load_embedder
 from retrieval.lexical import words
 from retrieval.ranking import Question, rank

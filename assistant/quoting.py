@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from assistant.claims import sentences
 from assistant.conversation import Citation
-from assistant.grounding import citation, sentences
+from assistant.grounding import citation
 from retrieval.documents import Hit
 from retrieval.embed import Embedder
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+from assistant.adapters import serving_adapter
 from assistant.engines import Engine
 from assistant.engines.choose import open_engine
 from assistant.settings import Settings
@@ -35,3 +37,8 @@ def build_assistant(settings: Settings) -> Assistant:
     store = Store(settings.sqlalchemy_url)
     retriever = build_retriever(settings)
     return Assistant(store=store, retriever=retriever, engine=build_engine(settings), settings=settings)
+
+
+async def adopt_adapter(assistant: Assistant) -> None:
+    """Generate with the promoted adapter, if there is one; raises InvalidInput when its files are not as registered."""
+    await assistant.engine.use_adapter(await asyncio.to_thread(serving_adapter, assistant.settings))

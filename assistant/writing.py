@@ -78,7 +78,8 @@ class Writer:
         if shown := stream.finish():
             yield shown
         quoted = await self._quote(understood, found, stream.failed or stream.text)
-        if stream.citations and await asyncio.to_thread(self._answers, understood.question, stream.text, quoted.text):
+        stands = bool(stream.citations)
+        if stands and await asyncio.to_thread(self._answers, understood.question, stream.text, quoted.text):
             cited = tuple(stream.citations)  # an unsupported tail is left out
             yield Draft(stream.text, cited, generation.model, generation.adapter, "model", stream.failed)
         else:

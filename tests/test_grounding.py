@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.grounding import GroundedStream, Grounding, says_nothing, sentences, share_supported
+from assistant.claims import sentences
+from assistant.grounding import GroundedStream, Grounding, says_nothing, share_supported
 from retrieval.documents import Hit, Passage
 
 RETURNS = Passage(

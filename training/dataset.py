@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from transformers import PreTrainedTokenizerBase
 
+from assistant.claims import read
 from assistant.engines import ChatMessage
 from assistant.errors import InvalidInput
-from assistant.grounding import read
 from assistant.phrases import phrases
 from assistant.prompt import passage_text, render
 from retrieval.documents import Hit, Passage

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from assistant.claims import sentences
 from assistant.engines import Engine, Sampling
-from assistant.grounding import says_nothing, sentences, share_supported
+from assistant.grounding import says_nothing, share_supported
 from assistant.phrases import phrases
 from assistant.prompt import render
 from assistant.settings import Settings

@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from assistant.errors import AssistantError
 from assistant.settings import Settings, load_settings
 from retrieval.failures import RetrievalError
-from ui import cli_answers
+from ui import cli_answers, cli_learning
 from ui.batch import print_json
-from ui.cli_answers import AsJson, out
+from ui.cli_answers import AsJson, out, say
 from ui.progress import steps_bar
 
 app = typer.Typer(
@@ -31,8 +30,8 @@ app = typer.Typer(
 )
 documents = typer.Typer(help="List or remove documents of the knowledge base.", no_args_is_help=True)
 app.add_typer(documents, name="documents")
-
-say = Console(stderr=True)  # progress and notes; results go to standard output
+app.add_typer(cli_learning.logs, name="logs")
+app.add_typer(cli_learning.adapters, name="adapters")
 
 
 @app.callback()
@@ -122,6 +121,9 @@ def remove_documents(
 app.command()(cli_answers.search)
 app.command()(cli_answers.ask)
 app.command()(cli_answers.chat)
+app.command()(cli_learning.train)
+app.command()(cli_learning.evaluate)
+app.command()(cli_learning.perplexity)
 
 
 @app.command()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from retrieval.documents import SearchResult
 
 out = Console()
+say = Console(stderr=True)  # progress and notes; results go to standard output
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else.")]
 Batch = Annotated[Path | None, typer.Option("--batch", help="A JSONL file of requests, - for standard input.")]
@@ -118,11 +119,13 @@ def ask(
 
 async def ask_batch(assistant: Assistant, batch: Path) -> None:
     """Answer every line, as many at once as the engine has slots."""
+    from assistant.wiring import adopt_adapter
 
     async def answer(request: dict[str, Any]) -> dict[str, Any]:
         reply = await assistant.answer_whole(conversation(request))
         return reply.to_dict()
 
+    await adopt_adapter(assistant)
     async for result in answer_all(read_lines(batch), answer, assistant.settings.engine_slots):
         print_json(result)
     await assistant.close()
@@ -130,6 +133,9 @@ async def ask_batch(assistant: Assistant, batch: Path) -> None:
 
 async def ask_once(assistant: Assistant, text: str, as_json: bool) -> None:
     """A stored turn in a conversation of its own, streamed to the terminal unless JSON is wanted."""
+    from assistant.wiring import adopt_adapter
+
+    await adopt_adapter(assistant)
     created = await asyncio.to_thread(assistant.store.create_conversation, channel="cli")
     await say_turn(assistant, created.id, text, as_json)
     await assistant.close()
@@ -172,6 +178,9 @@ def chat(context: typer.Context) -> None:
 
 async def chat_loop(assistant: Assistant) -> None:
     """Ask and answer until the person at the terminal has had enough."""
+    from assistant.wiring import adopt_adapter
+
+    await adopt_adapter(assistant)
     created = await asyncio.to_thread(assistant.store.create_conversation, channel="cli")
     out.print(f"Chat with the assistant of {assistant.settings.company}. An empty line ends it.")
     while True:

@@ -1,0 +1,219 @@
+"""The commands that learn: `logs`, `train`, `evaluate`, `perplexity` and `adapters`.
+
+Knows how runs look in the terminal and as JSON; the work is done in `training`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast, get_args
+
+import typer
+from rich.table import Table
+
+from assistant.settings import Settings
+from ui.batch import print_json
+from ui.cli_answers import AsJson, out, say
+from ui.progress import Report, steps_bar
+
+if TYPE_CHECKING:
+    from training.lora import TrainingProgress, Watcher
+
+logs = typer.Typer(help="Import, export and judge support logs.", no_args_is_help=True)
+adapters = typer.Typer(help="Trained adapters: list, show, promote, roll back, remove.", no_args_is_help=True)
+
+Source = Annotated[str | None, typer.Option("--source", help="A name for where these conversations come from.")]
+Cases = Annotated[Path, typer.Option("--cases", help="JSONL of cases: id, messages, reply, knowledge.")]
+AdapterId = Annotated[str, typer.Option("--adapter", help="An adapter's id, or base.")]
+
+
+@logs.command("import")
+def import_file(
+    context: typer.Context,
+    file: Path,
+    format: Annotated[
+        str, typer.Option("--format", help="auto, messages, openai, zendesk, intercom, csv ...")
+    ] = "auto",
+    source: Source = None,
+    as_json: AsJson = False,
+) -> None:
+    """Import conversations; a record that is already there is not stored twice, a broken one is reported."""
+    from assistant.store import Store
+    from training.importers import FormatName
+    from training.logs import import_logs
+
+    if format not in get_args(FormatName):
+        raise typer.BadParameter(f"{format!r} is not one of {', '.join(get_args(FormatName))}")
+    with steps_bar(say) as progress:
+        store = Store(context.obj.sqlalchemy_url)
+        report = import_logs(
+            store, file, cast(FormatName, format), source, progress=lambda done: progress("Reading", done, None)
+        )
+        store.close()
+    if as_json:
+        print_json(report.to_dict())
+        return
+    out.print(f"{report.added} added, {report.updated} updated, {report.unchanged} unchanged from {file}")
+    for failure in report.failures:
+        out.print(f"  {failure.place}: {failure.reason}", style="red", markup=False)
+    out.print("Next: assistant logs stats, then assistant train")
+
+
+@logs.command("export")
+def export_file(context: typer.Context, file: Path, source: Source = None, openai: bool = False) -> None:
+    """Write all conversations as JSON Lines; --openai keeps roles and texts only."""
+    from assistant.store import Store
+    from training.logs import export_logs
+
+    store = Store(context.obj.sqlalchemy_url)
+    count = export_logs(store, file, "openai" if openai else "messages", source)
+    store.close()
+    out.print(f"{count} conversations written to {file}")
+
+
+@logs.command("stats")
+def stats(context: typer.Context, source: Source = None, as_json: AsJson = False) -> None:
+    """What is stored, and what curation would pick and drop, and why."""
+    from assistant.store import Store
+    from training.logs import curation_rules, log_stats
+
+    store = Store(context.obj.sqlalchemy_url)
+    found = log_stats(store, curation_rules(context.obj), source).to_dict()
+    store.close()
+    if as_json:
+        print_json(found)
+        return
+    out.print(f"{found['conversations']} conversations, {found['replies']} replies, examples {found['examples']}")
+    table = Table("dropped", "because")
+    for reason, count in found["dropped"].items():
+        table.add_row(str(count), found["reasons"][reason])
+    out.print(table)
+
+
+def train(
+    context: typer.Context,
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="A TOML file of training knobs.")] = None,
+    files: Annotated[list[Path] | None, typer.Option("--logs", help="Train on these files, not on the store.")] = None,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Try a few neighbouring recipes first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Curate the logs and train one adapter; repeat the command after an interruption to go on."""
+    from assistant.store import Store
+    from training.logs import curate_files, curate_store, curation_rules
+    from training.recipe import Recipe, load_recipe
+    from training.tuning import tune
+
+    settings: Settings = context.obj
+    rules = curation_rules(settings)
+    with steps_bar(say) as progress:
+        if files:
+            curation = curate_files(files, rules)
+        else:
+            store = Store(settings.sqlalchemy_url)
+            curation = curate_store(store, rules)
+            store.close()
+        chosen = load_recipe(recipe) if recipe else Recipe()
+        tuned = tune(settings, chosen, curation.examples, sweep=sweep, watch=watcher(progress))
+    if tuned is None:
+        return  # a helping process of torchrun
+    figures = tuned.figures
+    if as_json:
+        names = ("examples", "steps", "tokens_per_second", "train_loss", "validation_loss", "seconds")
+        values = asdict(figures)
+        dropped = {**curation.dropped, **figures.dropped}
+        print_json({"adapter": tuned.id, "dropped": dropped, **{name: values[name] for name in names}})
+        return
+    out.print(f"Adapter {tuned.id}: {figures.examples} examples, {figures.steps} steps, {figures.seconds:.0f} s")
+    out.print(f"Validation loss {figures.base_loss:.3f} -> {figures.validation_loss:.3f}; see {tuned.folder}")
+    out.print(f"Next: assistant evaluate --adapter {tuned.id} --cases FILE, then assistant adapters promote {tuned.id}")
+
+
+def watcher(progress: Report) -> Watcher:
+    """Show each training step on the bar."""
+
+    def watch(now: TrainingProgress) -> None:
+        progress("Training", now.step, now.steps)
+
+    return watch
+
+
+def evaluate(context: typer.Context, cases: Cases, adapter: AdapterId = "base", as_json: AsJson = False) -> None:
+    """Score the base model or an adapter on held-out cases."""
+    from training.appraisal import appraise
+    from training.cases import load_cases
+
+    chosen = load_cases(cases)
+    with steps_bar(say) as progress:
+        work = appraise(context.obj, adapter, chosen, progress=lambda done: progress("Answering", done, len(chosen)))
+        scores = asyncio.run(work).to_dict()
+    if as_json:
+        print_json(scores)
+        return
+    for name, value in scores.items():
+        if name != "intervals":
+            out.print(f"{name:>14}  {value}  {scores['intervals'].get(name, '')}", markup=False)
+
+
+def perplexity(context: typer.Context, cases: Cases, adapter: AdapterId = "base", as_json: AsJson = False) -> None:
+    """Perplexity of the cases' references, rendered as serving renders."""
+    from training.appraisal import reference_perplexity
+    from training.cases import load_cases
+
+    found = reference_perplexity(context.obj, adapter, load_cases(cases))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        out.print(f"Perplexity {found.perplexity:.2f} over {found.tokens} tokens")
+
+
+@adapters.command("list")
+def list_adapters(context: typer.Context, as_json: AsJson = False) -> None:
+    """Every adapter, and which one serves."""
+    from training.registry import Registry
+
+    register = Registry(context.obj).list()
+    if as_json:
+        print_json({"serving": register.serving, "adapters": [asdict(entry) for entry in register.adapters.values()]})
+        return
+    table = Table("adapter", "made", "validation loss", "serves")
+    for entry in register.adapters.values():
+        loss = "" if entry.validation_loss is None else f"{entry.validation_loss:.3f}"
+        table.add_row(entry.id, entry.registered_at, loss, "yes" if entry.id == register.serving else "")
+    out.print(table)
+
+
+@adapters.command("show")
+def show_adapter(context: typer.Context, id: str) -> None:
+    """What an adapter says about itself, as JSON."""
+    from training.registry import Registry
+
+    manifest = Registry(context.obj).manifest(id)
+    print_json({**asdict(manifest), "files": dict(manifest.files)})
+
+
+@adapters.command("promote")
+def promote(context: typer.Context, id: str) -> None:
+    """Serve with this adapter from the next start on."""
+    from training.registry import Registry
+
+    Registry(context.obj).promote(id)
+    out.print(f"Adapter {id} serves from the next start of `assistant serve` on")
+
+
+@adapters.command("rollback")
+def rollback(context: typer.Context) -> None:
+    """Serve again with what served before."""
+    from training.registry import Registry
+
+    out.print(f"Rolled back to {Registry(context.obj).rollback() or 'the base model'}")
+
+
+@adapters.command("remove")
+def remove_adapter(context: typer.Context, id: str) -> None:
+    """Delete an adapter that does not serve."""
+    from training.registry import Registry
+
+    Registry(context.obj).remove(id)
+    out.print(f"Adapter {id} removed")

@@ -165,7 +165,7 @@ def test_near_duplicates_and_repeated_replies_are_capped() -> None:
         logged(n, ("customer", text), ("person", "Please see our website for that."))
         for n, text in enumerate(questions)
     ]
-    assert one(*canned).dropped == {"repeated_reply": 2}
+    assert one(*canned, rules=replace(RULES, same_reply=3)).dropped == {"repeated_reply": 2}
 
 
 def test_caps_per_conversation_customer_and_agent() -> None:

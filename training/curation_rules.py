@@ -46,7 +46,7 @@ class CurationRules:
     per_conversation: int = 6
     per_customer: int = 20
     per_agent: int = 2000
-    same_reply: int = 3
+    same_reply: int = 20  # examples with word for word the same reply
     similarity: float = 0.85  # of question and reply together, from which they are near duplicates
     validation_share: float = 0.05
     max_examples: int = 50_000

@@ -77,13 +77,17 @@ def without_unknown_names(reply: str, known: Collection[str]) -> str | None:
     def cut(pattern: str, replacement: str, text: str) -> str:
         return re.sub(pattern, lambda m: m.expand(replacement) if unknown(m) else m.group(), text)
 
-    reply = cut(rf"\s*[\^*/~–—-]+\s?{NAME}\s*$", "", reply)  # signed "^Ann"
+    if all(match.group() in known for match in PLACEHOLDER.finditer(reply)):
+        return reply
+    reply = cut(rf"\s{{0,3}}[\^*/~–—-]{{1,3}}\s?{NAME}\s*$", "", reply)  # signed "^Ann"
     reply = cut(rf"^(@?){NAME}\s*[,:!.-]\s*", r"", reply)  # "Ann, we are sorry"
     reply = cut(rf"([.!?]\s+){NAME}\s*[,:-]\s*", r"\1", reply)
     reply = cut(rf"(?i)\b(hi|hello|hey|dear)\s+{NAME}\s+(?=\S)", r"\1, ", reply)  # "Hi Ann I am sorry"
     reply = cut(rf"(?i)\b(thank you|thanks|so sorry)\s+{NAME}\s+(?=(?:for|about|that|to)\b)", r"\1 ", reply)
     reply = cut(rf"(^|, ){NAME}\s+(?=(?:I|We|Your?|The|and|but|we|you)\b)", r"\1", reply)
-    reply = cut(rf",?\s*{NAME}(?=\s*(?:[,.!?:;。，！？…]|\n|$))", "", reply)  # "Hi Ann," and "we hear you, Ann."
+    reply = cut(
+        rf",?\s{{0,3}}{NAME}(?=\s{{0,3}}(?:[,.!?:;。，！？…]|\n|$))", "", reply
+    )  # "Hi Ann," and "we hear you, Ann."
     reply = re.sub(r"^\s*([.,!?]\s*)+", "", reply).strip()
     if any(match.group() not in known for match in PLACEHOLDER.finditer(reply)):
         return None

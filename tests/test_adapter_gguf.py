@@ -152,9 +152,9 @@ def test_llama_cpp_and_torch_say_the_same(llama: tuple[Any, TunedModel, Path]) -
         prompt = tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=True)
         given = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
         ids = given["input_ids"][0].tolist()
-        answer = server.handle_completions({"prompt": ids, "temperature": 0, "max_tokens": 20, "logprobs": 5})
+        answer = server.handle_completions({"prompt": ids, "temperature": 0, "max_tokens": 10, "logprobs": 5})
         with torch.inference_mode():
-            out = tuned.causal.generate(**given, max_new_tokens=20, do_sample=False)[0, len(ids) :]
+            out = tuned.causal.generate(**given, max_new_tokens=10, do_sample=False)[0, len(ids) :]
             chances = torch.log_softmax(tuned.causal(**given).logits[0, -1], dim=-1)
             with tuned.base_only():
                 changed += int(tuned.causal(**given).logits[0, -1].argmax()) != int(out[0])

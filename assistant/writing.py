@@ -24,6 +24,8 @@ from assistant.understand import Understanding
 from retrieval.documents import Hit, SearchResult
 from retrieval.embed import Embedder
 
+PIECE_CHARS, PIECE_SECONDS = 16, 0.015  # about 1,000 characters a second
+
 # Questions whose answer is a number, a time or a price.
 ASKS_NUMBER = re.compile(
     r"\b(?:when|how (?:long|many|much|often|soon|late|early|old|far)|what (?:time|price|amount)|cost)\b"
@@ -46,6 +48,13 @@ class Draft:
     unsupported: str | None = None  # the model's sentence that made us quote instead
 
 
+async def paced(text: str) -> AsyncGenerator[str]:
+    """A finished text in pieces at reading pace, so that a quote arrives like an answer and not at a blow."""
+    for start in range(0, len(text), PIECE_CHARS):
+        yield text[start : start + PIECE_CHARS]
+        await asyncio.sleep(PIECE_SECONDS)
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Writes one answer."""
@@ -60,7 +69,8 @@ class Writer:
         """Yield pieces to show, then the Draft, whose text replaces them."""
         if understood.language not in self.settings.model_languages:
             draft = await self._quote(understood, found)
-            yield draft.text
+            async for piece in paced(draft.text):
+                yield piece
             yield draft
             return
         hits = self.fitting(found.hits[: self.settings.prompt_passages])
@@ -69,9 +79,11 @@ class Writer:
         sampling = Sampling(self.settings.max_reply_tokens, self.settings.temperature, stop=STOP)
         stream = GroundedStream(Grounding(hits, self.settings.grounding_coverage))
         generation = await self.engine.generate(prompt, sampling)
+        silent = True
         async with aclosing(generation.pieces) as pieces:
             async for piece in pieces:
                 if shown := stream.feed(piece):
+                    silent = False
                     yield shown
                 if stream.failed is not None:
                     break
@@ -83,6 +95,8 @@ class Writer:
             cited = tuple(stream.citations)  # an unsupported tail is left out
             yield Draft(stream.text, cited, generation.model, generation.adapter, "model", stream.failed)
         else:
+            async for piece in paced(quoted.text if silent else ""):
+                yield piece
             yield quoted
 
     def _answers(self, question: str, text: str, quoted: str) -> bool:

@@ -27,6 +27,7 @@ from retrieval.version import (
     CELLS,
     CENTROIDS,
     CURRENT,
+    FORMAT,
     LEXICAL,
     MANIFEST,
     VERSIONS,
@@ -38,8 +39,6 @@ from retrieval.version import (
     file_sha256,
 )
 from retrieval.views import lexical_text
-
-FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)

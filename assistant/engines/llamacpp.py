@@ -23,13 +23,12 @@ import httpx
 from assistant.engines import Adapter, ChatMessage, Generation, Sampling
 from assistant.engines.chat_stream import CONNECT_SECONDS, SILENT_SECONDS, chat_body, stream_chat
 from assistant.engines.gguf_tokens import TokenCounter
-from assistant.engines.slots import Slots, Source, room
+from assistant.engines.slots import Slots, Source, prompt_tokens, room
 from assistant.errors import InvalidInput, Unavailable
 
 log = logging.getLogger(__name__)
 
 ADAPTER_FILE = "adapter.gguf"
-MESSAGE_OVERHEAD = 8  # tokens a chat template adds to a message, generously
 WORKER = Path(__file__).with_name("llamacpp_worker.py")
 STOP_SECONDS = 5.0
 # Threads that wait for each other must not spin: on a machine with other work that costs 10 times the speed and more.
@@ -108,12 +107,11 @@ class LlamaCppServer:
         """Whether the process still runs."""
         return self._process.poll() is None
 
-    async def stream(self, messages: Sequence[ChatMessage], sampling: Sampling, max_tokens: int) -> AsyncGenerator[str]:
+    def stream(self, messages: Sequence[ChatMessage], sampling: Sampling, max_tokens: int) -> AsyncGenerator[str]:
         """Pieces of a reply."""
         body = chat_body(self._options.name, messages, sampling, max_tokens)
         body |= {"top_k": 0, "min_p": 0.0, "cache_prompt": True}  # sampling as the other engines do it
-        async for piece in stream_chat(self._client, self._url, body):
-            yield piece
+        return stream_chat(self._client, self._url, body)
 
     def stop(self) -> None:
         """End the process; blocks for milliseconds."""
@@ -184,8 +182,7 @@ class LlamaCppEngine:
     async def generate(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Generation:
         """Wait for a slot and start a reply. Raises Overloaded, InvalidInput (prompt too long) or Unavailable."""
         plain = self._tokens.control.messages(messages)
-        prompt_tokens = sum(self.count(message.content) + MESSAGE_OVERHEAD for message in plain) + MESSAGE_OVERHEAD
-        max_tokens = room(prompt_tokens, sampling, self.context_tokens)
+        max_tokens = room(prompt_tokens(plain, self.count), sampling, self.context_tokens)
 
         @asynccontextmanager
         async def begin() -> AsyncGenerator[Source]:

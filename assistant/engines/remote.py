@@ -15,10 +15,9 @@ import httpx
 from assistant.engines import Adapter, ChatMessage, Generation, Sampling
 from assistant.engines.chat_stream import CONNECT_SECONDS, SILENT_SECONDS, chat_body, stream_chat
 from assistant.engines.control_tokens import ControlTokens
-from assistant.engines.slots import Slots, Source, room
+from assistant.engines.slots import Slots, Source, prompt_tokens, room
 
 BYTES_PER_TOKEN = 3.0  # low for English (about 4), right for Chinese: an estimate that errs on the long side
-MESSAGE_OVERHEAD = 8  # tokens a chat template adds to a message, generously
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,7 @@ class RemoteEngine:
     async def generate(self, messages: Sequence[ChatMessage], sampling: Sampling) -> Generation:
         """Wait for a slot and start a reply. Raises Overloaded, InvalidInput (prompt too long) or Unavailable."""
         plain = self._control.messages(messages)
-        prompt_tokens = sum(self.count(message.content) + MESSAGE_OVERHEAD for message in plain) + MESSAGE_OVERHEAD
-        max_tokens = room(prompt_tokens, sampling, self.context_tokens)
+        max_tokens = room(prompt_tokens(plain, self.count), sampling, self.context_tokens)
 
         @asynccontextmanager
         async def begin() -> AsyncGenerator[Source]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 
-from assistant.engines import Generation, Sampling
+from assistant.engines import ChatMessage, Generation, Sampling
 from assistant.errors import InvalidInput, Overloaded, Unavailable
 
 LONGEST_RETRY_SECONDS = 60
+MESSAGE_OVERHEAD = 8  # tokens a chat template adds to a message, generously
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class _Reply:
     def __init__(self) -> None:
         self.pieces: asyncio.Queue[str | None] = asyncio.Queue()
         self.adapter: str | None = None
+
+
+def prompt_tokens(messages: Sequence[ChatMessage], count: Callable[[str], int]) -> int:
+    """About how many tokens a rendered prompt has, erring on the long side."""
+    return sum(count(message.content) + MESSAGE_OVERHEAD for message in messages) + MESSAGE_OVERHEAD
 
 
 def room(prompt_tokens: int, sampling: Sampling, context_tokens: int) -> int:

@@ -88,7 +88,7 @@ def run_assistant(job: Row) -> Row:
     from retrieval.ingest import ingest
     from retrieval.search import Retriever
 
-    embedder = load_embedder(job["embedder"], 0)
+    embedder = load_embedder(job["embedder"], job["threads"])
     folder = Path(job["folder"])
     ingest([Path(job["warm_up"])], None, embedder, folder / "warm-up")
     stages: dict[str, float] = {}

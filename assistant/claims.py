@@ -46,7 +46,7 @@ _GLUE = frozenset(
     about again during because however whether via let yes yeah ok okay sure please thank thanks thankyou sorry
     apologize apologies hello hi dear glad happy welcome help assist assistance question questions know need want wish
     feel hope else anything something certainly course absolutely indeed answer regards kind kindly understand
-    appreciate according hear inquiry enquiry concern assure following based
+    appreciate according information hear inquiry enquiry concern assure following based
     """.split()
 )
 

@@ -86,7 +86,7 @@ class Store:
 
     def ping(self) -> None:
         """Raises Unavailable when the database does not answer."""
-        with self._read() as session:
+        with self.reading() as session:
             session.execute(text("SELECT 1"))
 
     # Conversations
@@ -108,26 +108,26 @@ class Store:
             language=identifier_or_none("language", language),
             site=identifier_or_none("site", site),
         )
-        with self._write() as session:
+        with self.writing() as session:
             session.add(row)
             session.flush()
             return row.to_conversation()
 
     def conversation(self, conversation_id: str) -> Conversation:
         """Raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             return get_row(session, ConversationRow, conversation_id).to_conversation()
 
     def token_hash(self, conversation_id: str) -> str | None:
         """What the conversation's bearer token hashes to; raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             return get_row(session, ConversationRow, conversation_id).token_hash
 
     def find_conversations(
         self, chosen: ConversationFilter | None = None, *, before: Conversation | None = None, limit: int = 50
     ) -> list[Conversation]:
         """The most recently changed first; `before` is the last one of the page before."""
-        with self._read() as session:
+        with self.reading() as session:
             return latest_conversations(session, chosen or ConversationFilter(), before, limit)
 
     def set_satisfaction(self, conversation_id: str, score: int, comment: str | None = None) -> Conversation:
@@ -164,7 +164,7 @@ class Store:
 
     def hand_over(self, conversation_id: str) -> HandOver | None:
         """The conversation's open hand-over. Raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             get_row(session, ConversationRow, conversation_id)
             row = open_hand_over(session, conversation_id)
             return row.to_hand_over() if row else None
@@ -199,53 +199,53 @@ class Store:
 
     def message(self, message_id: str) -> Message:
         """Raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             return rated(session, get_row(session, MessageRow, message_id))
 
     def reply_to(self, message_id: str) -> Message | None:
         """The assistant's reply to a message, if there is one. Raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             get_row(session, MessageRow, message_id)
             row = store_messages.reply_row(session, message_id)
             return rated(session, row) if row else None
 
     def messages(self, conversation_id: str, after: str | None = None, limit: int = 500) -> list[Message]:
         """The first `limit` messages, in order; only those after the message `after` if given. Raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             return store_messages.page_after(session, conversation_id, after, limit)
 
     def messages_until(self, message_id: str, limit: int) -> list[Message]:
         """The last `limit` messages up to and with this one, in order. Raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             return store_messages.page_until(session, message_id, limit)
 
     def recent_messages(self, conversation_id: str, limit: int) -> list[Message]:
         """The last `limit` messages, in order. Raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             return store_messages.last_page(session, conversation_id, limit)
 
     def trace(self, message_id: str) -> dict[str, Any]:
         """How a reply came about, as JSON-ready values. Raises NotFound."""
-        with self._read() as session:
+        with self.reading() as session:
             return store_messages.trace_values(get_row(session, TraceRow, message_id))
 
     def rate(self, message_id: str, value: int, comment: str | None = None) -> None:
         """1 or -1 for an answer; a later rating replaces it. Raises NotFound and InvalidInput."""
         if value not in (1, -1):
             raise InvalidInput(f"value {value!r} must be 1 or -1")
-        with self._write() as session:
+        with self.writing() as session:
             store_messages.rate(session, message_id, value, comment)
 
     # Documents
 
     def sync_documents(self, entries: Iterable[CatalogueEntry]) -> CatalogueChanges:
         """Make the catalogue equal to the index's documents; what is gone stays listed as removed."""
-        with self._write() as session:
+        with self.writing() as session:
             return store_documents.sync(session, entries)
 
     def documents(self, state: DocumentState | None = "active", source: str | None = None) -> list[KnownDocument]:
         """Documents by id."""
-        with self._read() as session:
+        with self.reading() as session:
             return store_documents.listing(session, state, source)
 
     # Logs
@@ -254,7 +254,7 @@ class Store:
         """Store a stream of conversations, batch by batch; what a killed import has stored stays, a rerun goes on."""
         total = ImportCounts()
         for batch in store_logs.batches(records, IMPORT_BATCH):
-            with self._write() as session:
+            with self.writing() as session:
                 total += store_logs.import_batch(session, batch)
         return total
 
@@ -262,7 +262,7 @@ class Store:
         """Transcripts by time of their start, in flat memory; holds no connection between pages."""
         after: Conversation | None = None
         while True:
-            with self._read() as session:
+            with self.reading() as session:
                 page = store_logs.read_page(session, chosen or LogFilter(), after, READ_BATCH)
             yield from page
             if len(page) < READ_BATCH:
@@ -275,7 +275,7 @@ class Store:
 
     def forget_customer(self, customer_id: str) -> Forgotten:
         """Erase a customer's conversations; SQLite's files keep no byte of them, PostgreSQL's until its next vacuum."""
-        with self._write() as session:
+        with self.writing() as session:
             forgotten = store_logs.erase(session, identifier("customer_id", customer_id))
         if self._engine.dialect.name == "sqlite":
             with self._turn(), clear_errors(self._url):
@@ -285,12 +285,13 @@ class Store:
     # Sessions
 
     @contextmanager
-    def _read(self) -> Iterator[Session]:
+    def reading(self) -> Iterator[Session]:
+        """A session to read with; for the `store_*` modules of other topics too."""
         with clear_errors(self._url), Session(self._engine) as session:
             yield session
 
     @contextmanager
-    def _write(self) -> Iterator[Session]:
+    def writing(self) -> Iterator[Session]:
         """One transaction, committed durably at the end of the block."""
         with self._turn(), clear_errors(self._url), Session(self._writer) as session, session.begin():
             yield session
@@ -298,7 +299,7 @@ class Store:
     @contextmanager
     def _locked(self, conversation_id: str) -> Iterator[tuple[Session, ConversationRow]]:
         """A write transaction that holds the conversation, so that its writers come one after the other."""
-        with self._write() as session:
+        with self.writing() as session:
             yield session, lock_conversation(session, conversation_id)
 
     @contextmanager

@@ -78,12 +78,15 @@ def ensure_models(settings: Settings, progress: Progress = silent, *, verify: bo
     Raises Unavailable when a model cannot be fetched or has a wrong sha256. Safe to kill and to run twice at once.
     """
     folder = settings.models_folder
-    folder.mkdir(parents=True, exist_ok=True)
     models = (CHAT_MODEL, EMBEDDER)
     if verify or not all(all_noted(folder, _paths(folder, model)) for model in models):
-        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
-            for model in models:
-                _ensure(folder, model, progress, verify)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
+                for model in models:
+                    _ensure(folder, model, progress, verify)
+        except OSError as error:
+            raise Unavailable(f"cannot write models to {folder}: {error}. Is there room and permission?") from error
     return DefaultModels(gguf=folder / CHAT_MODEL.files[0][0], embedder=folder / EMBEDDER.target)
 
 

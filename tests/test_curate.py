@@ -125,9 +125,19 @@ def test_a_second_answer_to_one_message_is_a_follow_up() -> None:
 def test_a_staff_correction_replaces_the_reply_and_overrules_everything() -> None:
     own = rated(logged(1, ("customer", QUESTION), ("assistant", "No, never."), live=True, satisfaction=1), 1, -1)
     other = logged(2, ("customer", QUESTION), ("person", ANSWER), satisfaction=5)
-    first, second = one(own, other, corrections={"1.1": "Yes, in five working days, from 9 euros."}).examples
+    better = replace(own.messages[1], corrected="Yes, in five working days, from 9 euros.")
+    first, second = one(replace(own, messages=(own.messages[0], better)), other).examples
     assert (first.kind, first.reply) == ("correction", "Yes, in five working days, from 9 euros.")
     assert second.kind == "log"
+
+
+def test_an_unapproved_reply_is_dropped_and_a_person_s_approval_overrules_the_log() -> None:
+    own = rated(logged(1, ("customer", QUESTION), ("assistant", ANSWER), live=True, satisfaction=1), 1, -1)
+    asked, said = own.messages
+    unapproved = replace(own, messages=(asked, replace(said, approved=False)))
+    assert one(unapproved).dropped == {"unapproved": 1}
+    (example,) = one(replace(own, messages=(asked, replace(said, judged=True)))).examples
+    assert (example.kind, example.reply) == ("log", ANSWER)
 
 
 def test_better_conversations_come_first_and_fill_a_limited_set() -> None:

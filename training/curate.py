@@ -1,6 +1,6 @@
 """Pick the replies of logged conversations that are worth learning from, masked, each with where it comes from.
 
-Every reply that is not picked is counted with its reason. Knows nothing of stores, files, models or approvals.
+Every reply that is not picked is counted with its reason. Knows nothing of stores, files or models.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.engines import ChatMessage
@@ -73,16 +73,15 @@ def no_passages(_: str) -> tuple[Passage, ...]:
 def curate(
     conversations: Iterable[Logged],
     rules: CurationRules,
-    corrections: Mapping[str, str] | None = None,
     passages_of: Callable[[str], tuple[Passage, ...]] = no_passages,
     progress: Progress = no_progress,
 ) -> Curation:
-    """Pick, mask and clean. `corrections`: staff's better text by id of the corrected reply's message.
+    """Pick, mask and clean.
 
     `passages_of` gives what was retrieved for the reply with a message id. `progress` is told how many conversations of
     how many are masked. Holds at most `max_examples` conversations in memory.
     """
-    found = _gather(conversations, rules, corrections or {})
+    found = _gather(conversations, rules)
     house_words = found.house.words()
     made = _masked(found, rules, MaskRules(rules.order_patterns, frozenset(rules.keep) | house_words), progress)
     examples = tuple(
@@ -105,7 +104,7 @@ class _Found:
     replies: int = 0
 
 
-def _gather(conversations: Iterable[Logged], rules: CurationRules, corrections: Mapping[str, str]) -> _Found:
+def _gather(conversations: Iterable[Logged], rules: CurationRules) -> _Found:
     """The best replies as far as can be told without masking."""
     found = _Found()
     for logged in conversations:
@@ -115,7 +114,7 @@ def _gather(conversations: Iterable[Logged], rules: CurationRules, corrections: 
             found.answered_by_people.add(logged.source)
         for turn in _reply_turns(logged):
             found.replies += 1
-            candidate = _candidate(logged, turn, rules, corrections)
+            candidate = _candidate(logged, turn, rules)
             if isinstance(candidate, str):
                 found.dropped[candidate] += 1
             elif not _keep_best(found.chosen, candidate, rules.max_examples):
@@ -174,16 +173,16 @@ def _reply_turns(logged: Logged) -> Iterator[tuple[int, int]]:
             first = None
 
 
-def _candidate(
-    logged: Logged, turn: tuple[int, int], rules: CurationRules, corrections: Mapping[str, str]
-) -> _Candidate | str:
+def _candidate(logged: Logged, turn: tuple[int, int], rules: CurationRules) -> _Candidate | str:
     """The reply in `turn` with its quality, or the reason to drop it."""
     first, last = turn
     said = logged.messages[first : last + 1]
     asked = next((i for i in range(first - 1, -1, -1) if logged.messages[i].author == "customer"), None)
     if asked is None:
         return "no_question"
-    correction = next((corrections[message.id] for message in said if message.id in corrections), None)
+    if not all(message.approved for message in said):
+        return "unapproved"
+    correction = next((message.corrected for message in said if message.corrected), None)
     text = correction or "\n".join(message.text for message in said)
     if correction is None:
         reason = _unfit(logged, asked, first, said, rules)
@@ -201,7 +200,9 @@ def _candidate(
 
 
 def _unfit(logged: Logged, asked: int, first: int, said: tuple[LoggedMessage, ...], rules: CurationRules) -> str | None:
-    """What the log says against a reply that nobody corrected."""
+    """What the log says against a reply that no member of staff judged."""
+    if all(message.judged for message in said):
+        return None
     ratings = [message.rating for message in said if message.rating]
     between = logged.messages[asked + 1 : first]
     if -1 in ratings:
@@ -218,10 +219,10 @@ def _unfit(logged: Logged, asked: int, first: int, said: tuple[LoggedMessage, ..
 
 
 def _quality(logged: Logged, said: tuple[LoggedMessage, ...], correction: str | None) -> int:
-    """Higher is better: corrections, good ratings, satisfied customers, resolved conversations, people."""
+    """Higher is better: corrections, judged or rated good, satisfied customers, resolved conversations, people."""
     if correction is not None:
         return CORRECTED
-    quality = 8 * any(message.rating == 1 for message in said) + 4 * (said[0].author == "person")
+    quality = 8 * any(message.rating == 1 or message.judged for message in said) + 4 * (said[0].author == "person")
     quality += {5: 3, 4: 2}.get(logged.satisfaction or 0, 0)
     return quality + {True: 2, False: -2, None: 0}[logged.resolved]
 

@@ -14,6 +14,7 @@ from assistant.privacy import MaskRules
 
 # why a reply was not picked, in words for people
 REASONS: Mapping[str, str] = {
+    "unapproved": "nobody approved it, or its text changed since",
     "no_question": "no customer message before it",
     "follow_up": "not the first answer to the customer's message",
     "own_reply": "the assistant's own, and nobody rated it good",

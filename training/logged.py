@@ -5,21 +5,31 @@ Pure data; knows nothing of rules.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from assistant.conversation import Author, ImportedConversation, Transcript
+from assistant.conversation import Author, ImportedConversation, Message, Transcript
+from assistant.store_approvals import Approval
 from assistant.store_logs import LIVE
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedMessage:
-    """`id` is the stored message's, or `<conversation>#<position>` of a file's."""
+    """`id` is the stored message's, or `<conversation>#<position>` of a file's.
+
+    `approved`: the reply may be learnt from as it reads, or as `corrected`, staff's better text. To train on a file is
+    to approve what is in it.
+    """
 
     id: str
     author: Author
     text: str
     name: str | None = None
     rating: int | None = None
+    approved: bool = True
+    corrected: str | None = None
+    judged: bool = False  # approved by a person who looked at this very reply
+    reinstated: bool = False  # a person approved it again after it was revoked
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +47,16 @@ class Logged:
     satisfaction: int | None = None
 
 
-def from_transcript(transcript: Transcript) -> Logged:
-    """A conversation of the store."""
+def _message(message: Message, approval: Approval | None) -> LoggedMessage:
+    said = LoggedMessage(message.id, message.author, message.text, message.name, message.rating, approved=False)
+    if approval is None or not approval.valid:
+        return said
+    judged = approval.kind == "person"
+    return replace(said, approved=True, corrected=approval.corrected, judged=judged, reinstated=approval.reinstated)
+
+
+def from_transcript(transcript: Transcript, approvals: Mapping[str, Approval]) -> Logged:
+    """A conversation of the store, with the approvals of its replies by message id."""
     conversation = transcript.conversation
     live = conversation.source is None or conversation.source == LIVE
     return Logged(
@@ -46,7 +64,7 @@ def from_transcript(transcript: Transcript) -> Logged:
         key=f"{conversation.source or LIVE}/{conversation.external_id or conversation.id}",
         source=conversation.source or LIVE,
         live=live,
-        messages=tuple(LoggedMessage(m.id, m.author, m.text, m.name, m.rating) for m in transcript.messages),
+        messages=tuple(_message(m, approvals.get(m.id)) for m in transcript.messages),
         customer_id=conversation.customer_id,
         language=conversation.language,
         resolved=conversation.resolved,

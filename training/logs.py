@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from assistant.conversation import ImportedConversation, ImportedMessage
 from assistant.identifiers import ORDER_PATTERNS
 from assistant.settings import Settings
 from assistant.store import Store
+from assistant.store_approvals import IMPORTED, REPLIES, approvals_of
 from assistant.store_logs import LogFilter
 from training.curate import Curation, Progress, curate, no_progress
 from training.curation_rules import REASONS, CurationRules
@@ -25,6 +27,7 @@ from training.importers import Failure, FormatName, LogReader
 from training.logged import Logged, from_imported, from_transcript
 
 ExportFormat = Literal["messages", "openai"]
+APPROVAL_PAGE = 100  # conversations whose approvals are read together
 ROLE = {"customer": "user", "assistant": "assistant", "person": "assistant", "system": "system"}
 
 
@@ -75,11 +78,15 @@ def import_logs(
     source: str | None = None,
     columns: Mapping[str, str] | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    approve: bool = True,
 ) -> ImportReport:
-    """Stream a file into the conversations table; a re-import is recognised. Raises InvalidInput, NotFound."""
+    """Stream a file into the conversations table; a re-import is recognised. Raises InvalidInput, NotFound.
+
+    Whoever imports a log vouches for its replies: they count as approved, unless `approve` is off.
+    """
     start = time.monotonic()
     reader = LogReader(path, format, source, columns, progress)
-    counts = store.import_conversations(reader)
+    counts = store.import_conversations(reader, IMPORTED if approve else None)
     return ImportReport(
         format=reader.format.name,
         source=reader.source,
@@ -154,9 +161,17 @@ def curation_rules(settings: Settings) -> CurationRules:
 def curate_store(
     store: Store, rules: CurationRules, source: str | None = None, progress: Progress = no_progress
 ) -> Curation:
-    """Curate what the store holds."""
+    """Curate what the store holds: approved replies only, each as it read when it was approved."""
+    return curate(stored_logs(store, source), rules, progress=progress)
+
+
+def stored_logs(store: Store, source: str | None = None) -> Iterator[Logged]:
+    """What the store holds with the standing approvals of its replies, in flat memory."""
     transcripts = store.iter_conversations(LogFilter(source=source))
-    return curate(map(from_transcript, transcripts), rules, progress=progress)
+    while page := list(islice(transcripts, APPROVAL_PAGE)):
+        replies = [m.id for t in page for m in t.messages if m.author in REPLIES]
+        approved = approvals_of(store, replies)
+        yield from (from_transcript(transcript, approved) for transcript in page)
 
 
 def curate_files(paths: Sequence[Path], rules: CurationRules, progress: Progress = no_progress) -> Curation:
@@ -175,8 +190,7 @@ def log_stats(
     }
 
     def counted() -> Iterator[Logged]:
-        for transcript in store.iter_conversations(LogFilter(source=source)):
-            logged = from_transcript(transcript)
+        for logged in stored_logs(store, source):
             counts["sources"][logged.source] += 1
             counts["resolved"]["unknown" if logged.resolved is None else "yes" if logged.resolved else "no"] += 1
             counts["satisfaction"][str(logged.satisfaction or "unknown")] += 1

@@ -37,6 +37,9 @@ def import_file(
         str, typer.Option("--format", help="auto, messages, openai, zendesk, intercom, csv ...")
     ] = "auto",
     source: Source = None,
+    approve: Annotated[
+        bool, typer.Option("--approve/--no-approve", help="Whether the replies in it may be learnt from.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Import conversations; a record that is already there is not stored twice, a broken one is reported."""
@@ -49,7 +52,12 @@ def import_file(
     with steps_bar(say) as progress:
         store = Store(context.obj.sqlalchemy_url)
         report = import_logs(
-            store, file, cast(FormatName, format), source, progress=lambda done: progress("Reading", done, None)
+            store,
+            file,
+            cast(FormatName, format),
+            source,
+            progress=lambda done: progress("Reading", done, None),
+            approve=approve,
         )
         store.close()
     if as_json:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from assistant.errors import InvalidInput
+from assistant.office_hours import office_hours
 
 
 def default_home() -> Path:
@@ -83,6 +84,15 @@ class Settings(BaseSettings):
     person_reply_hours: int = Field(
         24, ge=1, description="Within how many hours a person usually answers; told to customers who ask for one."
     )
+    hand_over_after: int = Field(
+        2, ge=0, description="Bring in a person after so many questions in a row without an answer; 0: only when asked."
+    )
+    hand_over_keywords: list[str] = Field([], description="Words in a customer's message that bring in a person.")
+    hand_over_intents: list[str] = Field([], description="Intents that bring in a person.")
+    office_hours: list[str] = Field(
+        [], description='When people are there, e.g. ["mon-fri 09:00-17:30", "sat 10:00-14:00"]; empty: always.'
+    )
+    office_timezone: str = Field("UTC", description="Time zone of office_hours, e.g. Europe/Dublin.")
     grounding_coverage: float = Field(
         1.0,
         ge=0,
@@ -100,12 +110,26 @@ class Settings(BaseSettings):
         description="Your own e-mail addresses, phone numbers, hosts and product names, not masked in training data.",
     )
 
+    adapter_poll_seconds: float = Field(
+        2.0, ge=0.1, le=60, description="How often a serving process looks whether another adapter was promoted."
+    )
+    auto_rollback: bool = Field(
+        True, description="Roll back by itself when live ratings, hand-overs or unsupported sentences worsen."
+    )
+    watch_hours: float = Field(72, gt=0, description="How long after a promotion its effect is watched.")
+    watch_minimum: int = Field(50, ge=10, description="Fewest observations, before and after, to judge a promotion by.")
+    watch_p_value: float = Field(
+        0.01, gt=0, lt=0.5, description="Chance of a false alarm, over all signals together, at which to roll back."
+    )
+
     api_keys: list[str] = Field(
         [],
         repr=False,
         description="Bearer keys for /v1 (OpenAI-compatible) and /metrics; required unless served on loopback.",
     )
-    cors_origins: list[str] = Field([], description="Origins allowed to call the API from a browser.")
+    cors_origins: list[str] = Field(
+        [], description="Origins allowed to call the API from a browser without a site key."
+    )
     allowed_hosts: list[str] = Field(
         [],
         description="Host names this server answers to besides localhost; empty: any, but on loopback only localhost.",
@@ -120,7 +144,17 @@ class Settings(BaseSettings):
         300, ge=1, description="Customer messages per client address, a minute; an office shares one address."
     )
     conversations_per_minute: int = Field(120, ge=1, description="New conversations per client address, a minute.")
+    site_conversations_per_minute: int = Field(600, ge=1, description="New conversations per site, a minute.")
+    site_messages_per_minute: int = Field(3000, ge=1, description="Customer messages per site, a minute.")
     requests_per_minute: int = Field(1200, ge=1, description="API requests of any kind per client address, a minute.")
+
+    @model_validator(mode="after")
+    def _hours_are_understood(self) -> Self:
+        try:
+            office_hours(self.office_hours, self.office_timezone)
+        except InvalidInput as error:
+            raise ValueError(str(error)) from error
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -14,6 +14,7 @@ from typing import Any
 
 from assistant.conversation import Accepted, Completed, Delta, Event, Message, Reply, WaitingForPerson
 from assistant.engines import ChatMessage, Engine
+from assistant.hand_over_rules import Reason, reason_for_person
 from assistant.phrases import phrases
 from assistant.policy import Decision, decide
 from assistant.prompt import PROMPT_VERSION
@@ -74,13 +75,11 @@ class Assistant:
                     yield event
                     continue
                 stored = await asyncio.to_thread(self.store.add_reply, conversation_id, message.id, event.reply)
-                asked = event.reply.trace["reason"] == "asked_for_person"
-                if asked:
-                    await asyncio.to_thread(self.store.request_person, conversation_id, "asked_for_person")
+                reason = await asyncio.to_thread(self._call_person, message, event.reply)
                 same = stored.text == event.reply.text  # else a simultaneous request for this message was first
                 yield Completed(stored.id, event.reply if same else await asyncio.to_thread(self.stored_reply, stored))
-                if asked:
-                    yield WaitingForPerson("asked_for_person", "waiting")
+                if reason is not None:
+                    yield WaitingForPerson(reason, "waiting")
 
     async def answer(
         self, messages: Sequence[ChatMessage], given: Sequence[Hit] | None = None
@@ -186,6 +185,14 @@ class Assistant:
             timings_ms=watch.ms,
             trace=trace,
         )
+
+    def _call_person(self, message: Message, reply: Reply) -> Reason | None:
+        """Ask for a person if a rule says so after this reply to `message`; why, if so."""
+        earlier = self.store.messages_until(message.id, HISTORY_MESSAGES)[:-1]
+        reason = reason_for_person(message.text, reply, earlier, self.settings)
+        if reason is not None:
+            self.store.request_person(message.conversation_id, reason)
+        return reason
 
     def _history(self, message: Message) -> list[ChatMessage]:
         """The conversation up to and with `message`, as the model's roles; what came later is left out."""

@@ -110,9 +110,8 @@ def export_logs(store: Store, path: Path, format: ExportFormat = "messages", sou
     count = 0
     try:
         with draft.open("w", encoding="utf-8") as file:
-            for conversation in store.export_conversations(LogFilter(source=source)):
-                record = _whole(conversation) if format == "messages" else _openai(conversation)
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            for line in exported_lines(store, format, source):
+                file.write(line + "\n")
                 count += 1
             file.flush()
             os.fsync(file.fileno())
@@ -120,6 +119,13 @@ def export_logs(store: Store, path: Path, format: ExportFormat = "messages", sou
     finally:
         draft.unlink(missing_ok=True)
     return count
+
+
+def exported_lines(store: Store, format: ExportFormat = "messages", source: str | None = None) -> Iterator[str]:
+    """The conversations, one JSON object a line."""
+    for conversation in store.export_conversations(LogFilter(source=source)):
+        record = _whole(conversation) if format == "messages" else _openai(conversation)
+        yield json.dumps(record, ensure_ascii=False)
 
 
 def _whole(conversation: ImportedConversation) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The commands that learn: `logs`, `train`, `evaluate`, `perplexity` and `adapters`.
+"""The commands that learn: `logs`, `train`, `evaluate` and `perplexity`.
 
 Knows how runs look in the terminal and as JSON; the work is done in `training`.
 """
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from training.lora import TrainingProgress, Watcher
 
 logs = typer.Typer(help="Import, export and judge support logs.", no_args_is_help=True)
-adapters = typer.Typer(help="Trained adapters: list, show, promote, roll back, remove.", no_args_is_help=True)
 
 Source = Annotated[str | None, typer.Option("--source", help="A name for where these conversations come from.")]
 Cases = Annotated[Path, typer.Option("--cases", help="JSONL of cases: id, messages, reply, knowledge.")]
@@ -70,15 +69,28 @@ def import_file(
 
 
 @logs.command("export")
-def export_file(context: typer.Context, file: Path, source: Source = None, openai: bool = False) -> None:
-    """Write all conversations as JSON Lines; --openai keeps roles and texts only."""
+def export_file(
+    context: typer.Context,
+    file: Annotated[Path | None, typer.Argument(help="Where to write; standard output without it.")] = None,
+    format: Annotated[str, typer.Option("--format", help="messages: everything; openai: roles and texts.")] = "messages",
+    source: Source = None,
+) -> None:
+    """Write all conversations as JSON Lines."""
     from assistant.store import Store
-    from training.logs import export_logs
+    from training.logs import ExportFormat, export_logs, exported_lines
 
+    if format not in get_args(ExportFormat):
+        raise typer.BadParameter(f"{format!r} is not one of {', '.join(get_args(ExportFormat))}")
+    chosen = cast(ExportFormat, format)
     store = Store(context.obj.sqlalchemy_url)
-    count = export_logs(store, file, "openai" if openai else "messages", source)
-    store.close()
-    out.print(f"{count} conversations written to {file}")
+    try:
+        if file is None:
+            for line in exported_lines(store, chosen, source):
+                typer.echo(line)
+            return
+        out.print(f"{export_logs(store, file, chosen, source)} conversations written to {file}")
+    finally:
+        store.close()
 
 
 @logs.command("stats")
@@ -174,54 +186,3 @@ def perplexity(context: typer.Context, cases: Cases, adapter: AdapterId = "base"
         print_json(asdict(found))
     else:
         out.print(f"Perplexity {found.perplexity:.2f} over {found.tokens} tokens")
-
-
-@adapters.command("list")
-def list_adapters(context: typer.Context, as_json: AsJson = False) -> None:
-    """Every adapter, and which one serves."""
-    from training.registry import Registry
-
-    register = Registry(context.obj).list()
-    if as_json:
-        print_json({"serving": register.serving, "adapters": [asdict(entry) for entry in register.adapters.values()]})
-        return
-    table = Table("adapter", "made", "validation loss", "serves")
-    for entry in register.adapters.values():
-        loss = "" if entry.validation_loss is None else f"{entry.validation_loss:.3f}"
-        table.add_row(entry.id, entry.registered_at, loss, "yes" if entry.id == register.serving else "")
-    out.print(table)
-
-
-@adapters.command("show")
-def show_adapter(context: typer.Context, id: str) -> None:
-    """What an adapter says about itself, as JSON."""
-    from training.registry import Registry
-
-    manifest = Registry(context.obj).manifest(id)
-    print_json({**asdict(manifest), "files": dict(manifest.files)})
-
-
-@adapters.command("promote")
-def promote(context: typer.Context, id: str) -> None:
-    """Serve with this adapter from the next start on."""
-    from training.registry import Registry
-
-    Registry(context.obj).promote(id)
-    out.print(f"Adapter {id} serves from the next start of `assistant serve` on")
-
-
-@adapters.command("rollback")
-def rollback(context: typer.Context) -> None:
-    """Serve again with what served before."""
-    from training.registry import Registry
-
-    out.print(f"Rolled back to {Registry(context.obj).rollback() or 'the base model'}")
-
-
-@adapters.command("remove")
-def remove_adapter(context: typer.Context, id: str) -> None:
-    """Delete an adapter that does not serve."""
-    from training.registry import Registry
-
-    Registry(context.obj).remove(id)
-    out.print(f"Adapter {id} removed")

@@ -72,7 +72,7 @@ def import_file(
 def export_file(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="Where to write; standard output without it.")] = None,
-    format: Annotated[str, typer.Option("--format", help="messages: everything; openai: roles and texts.")] = "messages",
+    format: Annotated[str, typer.Option("--format", help="messages: all; openai: roles and texts.")] = "messages",
     source: Source = None,
 ) -> None:
     """Write all conversations as JSON Lines."""

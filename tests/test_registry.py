@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from assistant.adapters import REGISTER, read_register, serving_adapter, verified_adapter, write_register
+from assistant.adapters import serving_adapter, verified_adapter
 from assistant.errors import Conflict, InvalidInput, NotFound
 from assistant.settings import Settings
 from tests.tiny_models import tiny_llama
@@ -106,14 +105,49 @@ def test_an_adapter_of_another_base_is_refused(settings: Settings, ids: list[str
         verified_adapter(other, ids[0])
 
 
-def test_a_damaged_register_is_said_and_an_interrupted_write_leaves_the_old_one(
-    settings: Settings, ids: list[str]
-) -> None:
-    folder = settings.adapters_folder
-    (folder / ".register-half").write_text('{"adapters": ', "utf-8")
-    assert set(read_register(folder).adapters) == set(ids)
-    write_register(folder, replace(read_register(folder), serving=ids[0]))
-    assert json.loads((folder / REGISTER).read_text("utf-8"))["serving"] == ids[0]
-    (folder / REGISTER).write_text('{"adapters": ', "utf-8")
-    with pytest.raises(InvalidInput, match="damaged"):
-        read_register(folder)
+def test_a_rollback_names_any_adapter_that_served_earlier(settings: Settings, ids: list[str]) -> None:
+    registry = Registry(settings)
+    for adapter_id in (ids[0], ids[1]):
+        registry.promote(adapter_id, "gate passed")
+    with pytest.raises(Conflict, match="did not serve before"):
+        registry.rollback(to=ids[1])
+    assert registry.rollback(to="base", reason="worse answers") is None
+    assert registry.list().earlier == ()
+    told = [(change.action, change.adapter, change.previous, change.reason) for change in registry.history()]
+    assert told == [
+        ("rolled_back", None, ids[1], "worse answers"),
+        ("promoted", ids[1], ids[0], "gate passed"),
+        ("promoted", ids[0], None, "gate passed"),
+    ]
+    with pytest.raises(Conflict, match="nothing to roll back to"):
+        registry.rollback(to="base")
+
+
+def test_a_blocked_adapter_is_neither_promoted_nor_tried_nor_rolled_back_to(settings: Settings, ids: list[str]) -> None:
+    registry = Registry(settings)
+    registry.promote(ids[0])
+    registry.promote(ids[1])
+    registry.begin_trial(ids[0], "canary", 0.5)
+    registry.block([ids[0]], "it learnt from an erased customer")
+    assert registry.list().trial is None
+    for use in (
+        lambda: registry.promote(ids[0]),
+        lambda: registry.begin_trial(ids[0], "shadow", 0.1),
+        lambda: registry.rollback(to=ids[0]),
+    ):
+        with pytest.raises(Conflict, match="blocked: it learnt from an erased customer"):
+            use()
+    assert registry.rollback() is None  # passes over the blocked one
+    registry.unblock(ids[0])
+    registry.promote(ids[0])
+    assert registry.list().serving == ids[0]
+
+
+def test_a_decision_on_an_outdated_register_moves_nothing(settings: Settings, ids: list[str]) -> None:
+    registry = Registry(settings)
+    registry.promote(ids[0])
+    seen = registry.list().version
+    registry.promote(ids[1])
+    with pytest.raises(Conflict, match="changed meanwhile"):
+        registry.rollback(seen=seen)
+    assert registry.list().serving == ids[1]

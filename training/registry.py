@@ -1,90 +1,105 @@
-"""Adapters on the shelf: register, list, promote, roll back, remove; the serving pointer changes in one step.
+"""Adapters on the shelf: register, list, promote, roll back, block, remove; the serving pointer changes in one step.
 
-Knows the register and adapter folders; nothing of training, gates or engines.
+Verifies folders before the pointer in SQL moves; knows nothing of training, gates or engines.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-
-from filelock import FileLock
 
 from assistant.adapter_folder import MANIFEST, Expected, Manifest, read_manifest, verify_adapter
-from assistant.adapters import Entry, Register, read_register, verified_adapter, write_register
+from assistant.adapter_register import Change, Entry, Register, Trial, TrialMode
+from assistant.adapters import adapter_folder, opened, register_now, verified
 from assistant.base_model import base_model, layer_shapes
-from assistant.errors import Conflict
 from assistant.file_hashes import sha256
 from assistant.settings import Settings
+from assistant.store_adapters import (
+    add_adapter,
+    begin_trial,
+    block_adapters,
+    changes,
+    end_trial,
+    promote,
+    remove_adapter,
+    rollback,
+    rollback_target,
+    unblock_adapter,
+)
 
-LOCK_SECONDS = 30
+BY_HAND = "by hand"
 
 
 class Registry:
-    """The adapters of one home; changes are made one at a time across processes."""
+    """The adapters of one home; every change is one transaction, whichever process makes it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._folder: Path = settings.adapters_folder
 
     def list(self) -> Register:
         """All adapters and the pointer."""
-        return read_register(self._folder)
+        return register_now(self._settings)
+
+    def history(self, limit: int = 50) -> list[Change]:
+        """The moves of the pointer, latest first."""
+        with opened(self._settings) as store:
+            return changes(store, limit)
 
     def manifest(self, adapter_id: str) -> Manifest:
         """What an adapter says about itself; raises NotFound."""
-        return read_manifest(self._folder / self.list().entry(adapter_id).id)
+        return read_manifest(adapter_folder(self._settings, self.list().entry(adapter_id).id))
 
     def add(self, adapter_id: str, validation_loss: float | None) -> Entry:
         """Register the folder of that id, after checking it; raises InvalidInput with the reason it is refused."""
-        folder = self._folder / adapter_id
+        folder = adapter_folder(self._settings, adapter_id)
         base = base_model(self._settings)
         verify_adapter(folder, Expected(base.sha256, layer_shapes(base.folder)))
-        moment = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = Entry(adapter_id, sha256(folder / MANIFEST), moment, validation_loss)
-        with self._changing() as register:
-            write_register(self._folder, replace(register, adapters={**register.adapters, adapter_id: entry}))
-        return entry
+        with opened(self._settings) as store:
+            return add_adapter(store, adapter_id, sha256(folder / MANIFEST), validation_loss)
 
-    def promote(self, adapter_id: str) -> None:
-        """Make a verified adapter the one that serves; raises NotFound or InvalidInput and changes nothing then."""
-        verified_adapter(self._settings, adapter_id)
-        with self._changing() as register:
-            register.entry(adapter_id)
-            if register.serving != adapter_id:
-                earlier = (*register.earlier, register.serving)
-                write_register(self._folder, replace(register, serving=adapter_id, earlier=earlier))
+    def promote(self, adapter_id: str, reason: str = BY_HAND) -> Register:
+        """Make a verified adapter the one that serves.
 
-    def rollback(self) -> str | None:
-        """Serve again what served before (None: the base model); raises Conflict when nothing did."""
+        Raises NotFound, InvalidInput, or Conflict for a blocked one, and changes nothing then.
+        """
+        verified(self._settings, self.list().allowed(adapter_id))
+        with opened(self._settings) as store:
+            return promote(store, adapter_id, reason)
+
+    def rollback(self, to: str | None = None, reason: str = BY_HAND, seen: int | None = None) -> str | None:
+        """Serve again what served before, or `to`, which did earlier; returns its id, None for the base model.
+
+        `seen` is the version of the register that this was decided upon, if it must not have changed. Raises Conflict
+        when there is nothing to go back to, InvalidInput when that one must not be loaded.
+        """
         register = self.list()
-        if register.earlier and (target := register.earlier[-1]):
-            verified_adapter(self._settings, target)
-        with self._changing() as register:
-            if not register.earlier:
-                raise Conflict("nothing to roll back to: no adapter was promoted before")
-            *earlier, target = register.earlier
-            write_register(self._folder, replace(register, serving=target, earlier=tuple(earlier)))
-        return target
+        if target := rollback_target(register, to):
+            verified(self._settings, register.entry(target))
+        with opened(self._settings) as store:
+            return rollback(store, reason, to, seen).serving
+
+    def block(self, adapter_ids: list[str], reason: str) -> None:
+        """Keep adapters from being promoted or tried; what serves goes on until something else does."""
+        with opened(self._settings) as store:
+            block_adapters(store, adapter_ids, reason)
+
+    def unblock(self, adapter_id: str) -> None:
+        """Lift a block; raises NotFound."""
+        with opened(self._settings) as store:
+            unblock_adapter(store, adapter_id)
+
+    def begin_trial(self, adapter_id: str, mode: TrialMode, share: float) -> Trial:
+        """Run a verified candidate beside the serving adapter; raises NotFound, InvalidInput, Conflict."""
+        verified(self._settings, self.list().allowed(adapter_id))
+        with opened(self._settings) as store:
+            return begin_trial(store, adapter_id, mode, share)
+
+    def end_trial(self) -> str | None:
+        """End the trial; returns its candidate, None if there was none."""
+        with opened(self._settings) as store:
+            return end_trial(store)
 
     def remove(self, adapter_id: str) -> None:
-        """Forget an adapter and delete its folder; raises NotFound, or Conflict for the one that serves."""
-        with self._changing() as register:
-            register.entry(adapter_id)
-            if register.serving == adapter_id:
-                raise Conflict(f"adapter {adapter_id!r} serves; promote another one or roll back first")
-            adapters = {id: entry for id, entry in register.adapters.items() if id != adapter_id}
-            earlier = tuple(id for id in register.earlier if id != adapter_id)
-            write_register(self._folder, replace(register, adapters=adapters, earlier=earlier))
-        shutil.rmtree(self._folder / adapter_id, ignore_errors=True)
-
-    @contextmanager
-    def _changing(self) -> Iterator[Register]:
-        """The register, with no one else changing it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._folder / ".register.lock", timeout=LOCK_SECONDS):
-            yield read_register(self._folder)
+        """Forget an adapter and delete its folder; raises NotFound, or Conflict for one in use."""
+        with opened(self._settings) as store:
+            remove_adapter(store, adapter_id)
+        shutil.rmtree(adapter_folder(self._settings, adapter_id), ignore_errors=True)

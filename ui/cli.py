@@ -17,7 +17,7 @@ from rich.table import Table
 from assistant.errors import AssistantError
 from assistant.settings import Settings, load_settings
 from retrieval.failures import RetrievalError
-from ui import cli_answers, cli_learning
+from ui import cli_adapters, cli_answers, cli_learning, cli_sites
 from ui.batch import print_json
 from ui.cli_answers import AsJson, out, say
 from ui.progress import steps_bar
@@ -31,7 +31,8 @@ app = typer.Typer(
 documents = typer.Typer(help="List or remove documents of the knowledge base.", no_args_is_help=True)
 app.add_typer(documents, name="documents")
 app.add_typer(cli_learning.logs, name="logs")
-app.add_typer(cli_learning.adapters, name="adapters")
+app.add_typer(cli_adapters.adapters, name="adapters")
+app.add_typer(cli_sites.sites, name="sites")
 
 
 @app.callback()

@@ -1,0 +1,176 @@
+"""The commands about what was learnt: `adapters`, `explain` and `forget`.
+
+Knows how results look in the terminal and as JSON; the work is done in `training`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, cast, get_args
+
+import typer
+from rich.table import Table
+
+from assistant.adapter_register import BASE, Register, TrialMode
+from assistant.settings import Settings
+from ui.batch import print_json
+from ui.cli_answers import AsJson, out
+
+adapters = typer.Typer(
+    help="Trained adapters: list, show, promote, roll back, try, block, remove.", no_args_is_help=True
+)
+
+AdapterArgument = Annotated[str, typer.Argument(metavar="ID", help="An adapter's id.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the history.")]
+
+
+def named(adapter_id: str | None) -> str:
+    """An adapter as people read it."""
+    return f"adapter {adapter_id}" if adapter_id else "the base model"
+
+
+def soon(settings: Settings) -> str:
+    """When a change takes effect."""
+    return f"running servers use it within {settings.adapter_poll_seconds + 3:g} s, without a restart"
+
+
+def state_of(register: Register, adapter_id: str) -> str:
+    """What an adapter does now, in words."""
+    trial = register.trial
+    if adapter_id == register.serving:
+        return "serves"
+    if trial and trial.adapter_id == adapter_id:
+        return f"{trial.mode} on {trial.share:.0%}"
+    blocked = register.adapters[adapter_id].blocked
+    return f"blocked: {blocked}" if blocked else ""
+
+
+@adapters.command("list")
+def list_adapters(context: typer.Context, as_json: AsJson = False) -> None:
+    """Every adapter, which one serves, which one is on trial, which ones are blocked."""
+    from training.registry import Registry
+
+    register = Registry(context.obj).list()
+    if as_json:
+        trial = asdict(register.trial) | {"since": register.trial.since.isoformat()} if register.trial else None
+        rows = [asdict(entry) for entry in register.adapters.values()]
+        print_json({"serving": register.serving, "trial": trial, "adapters": rows})
+        return
+    table = Table("adapter", "made", "validation loss", "state")
+    for entry in register.adapters.values():
+        loss = "" if entry.validation_loss is None else f"{entry.validation_loss:.3f}"
+        table.add_row(entry.id, entry.registered_at, loss, state_of(register, entry.id))
+    out.print(table)
+    out.print(f"Replies come from {named(register.serving)}")
+
+
+@adapters.command("history")
+def history(context: typer.Context, as_json: AsJson = False) -> None:
+    """What served when, and why it changed; latest first."""
+    from training.registry import Registry
+
+    moves = Registry(context.obj).history()
+    if as_json:
+        print_json({"changes": [asdict(move) | {"at": move.at.isoformat()} for move in moves]})
+        return
+    table = Table("when", "what", "from", "to", "why")
+    for move in moves:
+        action = move.action.replace("_", " ")
+        moment = move.at.isoformat(timespec="seconds")
+        table.add_row(moment, action, move.previous or BASE, move.adapter or BASE, move.reason)
+    out.print(table)
+
+
+@adapters.command("show")
+def show_adapter(context: typer.Context, id: AdapterArgument) -> None:
+    """What an adapter says about itself, as JSON."""
+    from training.registry import Registry
+
+    manifest = Registry(context.obj).manifest(id)
+    print_json({**asdict(manifest), "files": dict(manifest.files)})
+
+
+@adapters.command("promote")
+def promote(context: typer.Context, id: AdapterArgument, reason: Reason = "by hand", as_json: AsJson = False) -> None:
+    """Serve with this adapter; one atomic change that every running server picks up."""
+    from training.registry import Registry
+
+    register = Registry(context.obj).promote(id, reason)
+    if as_json:
+        print_json({"serving": register.serving, "version": register.version})
+    else:
+        out.print(f"Adapter {id} serves: {soon(context.obj)}. Back: assistant adapters rollback")
+
+
+@adapters.command("rollback")
+def rollback(
+    context: typer.Context,
+    to: Annotated[str | None, typer.Option("--to", help="An adapter that served earlier, or base.")] = None,
+    reason: Reason = "by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Serve again with what served before, or with any earlier one."""
+    from training.registry import Registry
+
+    target = Registry(context.obj).rollback(to, reason)
+    if as_json:
+        print_json({"serving": target})
+    else:
+        out.print(f"Rolled back to {named(target)}: {soon(context.obj)}")
+
+
+@adapters.command("try")
+def try_adapter(
+    context: typer.Context,
+    id: Annotated[str | None, typer.Argument(help="The candidate's id.")] = None,
+    mode: Annotated[str, typer.Option("--mode", help="shadow: drafts unseen; canary: answers customers.")] = "shadow",
+    share: Annotated[float, typer.Option("--share", help="Of live turns (shadow) or conversations (canary).")] = 0.1,
+    stop: Annotated[bool, typer.Option("--stop", help="End the trial.")] = False,
+) -> None:
+    """Run a candidate beside the serving adapter on a share of live traffic."""
+    from training.registry import Registry
+
+    registry = Registry(context.obj)
+    if stop:
+        out.print(f"The trial of {named(ended)} ended" if (ended := registry.end_trial()) else "There was no trial")
+        return
+    if id is None or mode not in get_args(TrialMode):
+        raise typer.BadParameter(f"give an adapter's id and --mode {' or '.join(get_args(TrialMode))}, or --stop")
+    registry.begin_trial(id, cast(TrialMode, mode), share)
+    what = "drafts unseen beside" if mode == "shadow" else "answers instead of"
+    of = "live turns" if mode == "shadow" else "conversations"
+    out.print(f"Adapter {id} {what} the serving one on {share:.0%} of {of}: {soon(context.obj)}")
+    out.print("Next: assistant adapters trial to compare, then promote it, or assistant adapters try --stop")
+
+
+@adapters.command("block")
+def block(
+    context: typer.Context,
+    id: AdapterArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; shown to whoever tries to promote it.")],
+) -> None:
+    """Keep an adapter from being promoted, tried or rolled back to."""
+    from training.registry import Registry
+
+    registry = Registry(context.obj)
+    serves = registry.list().entry(id).id == registry.list().serving
+    registry.block([id], reason)
+    out.print(f"Adapter {id} is blocked" + ("; it still serves: assistant adapters rollback" if serves else ""))
+
+
+@adapters.command("unblock")
+def unblock(context: typer.Context, id: AdapterArgument) -> None:
+    """Lift a block."""
+    from training.registry import Registry
+
+    Registry(context.obj).unblock(id)
+    out.print(f"Adapter {id} may be promoted again")
+
+
+@adapters.command("remove")
+def remove_adapter(context: typer.Context, id: AdapterArgument) -> None:
+    """Delete an adapter that does not serve."""
+    from training.registry import Registry
+
+    Registry(context.obj).remove(id)
+    out.print(f"Adapter {id} removed")

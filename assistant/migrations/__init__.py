@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from assistant import tables_learning, tables_serving, tables_sites, tables_staff  # noqa: F401 (their tables count)
+from assistant import tables_learning, tables_serving, tables_sites, tables_staff, tables_understanding  # noqa: F401 (their tables count)
 from assistant.errors import Unavailable
 from assistant.tables import Base
 

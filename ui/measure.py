@@ -46,6 +46,18 @@ class Metrics:
         self.index = Gauge(
             "assistant_index_info", "1 for the index version that is served", ("version",), registry=registry
         )
+        self.adapter = Gauge("assistant_adapter_info", "1 for the adapter that replies", ("adapter",), registry=registry)
+        self.swaps = Gauge("assistant_adapter_swaps", "Adapters taken over since the start", registry=registry)
+        self.refused = Gauge(
+            "assistant_adapter_refused", "1 while a promoted or tried adapter cannot be used", registry=registry
+        )
+
+    def adapters(self, serving: str | None, swaps: int, refused: bool) -> None:
+        """What replies now."""
+        self.adapter.clear()
+        self.adapter.labels(serving or "base").set(1)
+        self.swaps.set(swaps)
+        self.refused.set(refused)
 
     def text(self) -> bytes:
         """The Prometheus exposition."""

@@ -19,6 +19,7 @@ from assistant.errors import AssistantError
 from retrieval.failures import IndexMissing, RetrievalError
 from retrieval.index import Index, current_version
 from ui.api import Served, within_rate
+from ui.following import Follower
 from ui.identity import require_api_key
 from ui.served import ServedAssistant
 
@@ -44,11 +45,11 @@ async def alive() -> dict[str, str]:
     dependencies=[Depends(within_rate)],
     responses={503: {"description": "Some part is not ready; the body says which"}},
 )
-async def ready(served: Served) -> Response:
+async def ready(request: Request, served: Served) -> Response:
     """Database, index and model can answer a customer now."""
     checks = await _checks(served.assistant)
     fine = all(state == "ok" for state in checks.values())
-    body = {"status": "ready" if fine else "not_ready", "checks": checks}
+    body = {"status": "ready" if fine else "not_ready", "checks": checks, "adapter": _adapter(request)}
     return JSONResponse(body, 200 if fine else 503, None if fine else {"Retry-After": "5"})
 
 
@@ -58,7 +59,9 @@ async def metrics(request: Request, served: Served) -> Response:
     assistant = served.assistant
     require_api_key(request, assistant.settings)
     counted = assistant.metrics
+    follower: Follower = request.app.state.follower
     counted.streams.set(assistant.live.listening)
+    counted.adapters(follower.serving, follower.swaps, bool(follower.refused or follower.trial_refused))
     counted.index.clear()
     with suppress(RetrievalError):  # no index, no numbers; /readyz says why
         index = await asyncio.to_thread(_served_index, assistant)
@@ -71,6 +74,13 @@ async def metrics(request: Request, served: Served) -> Response:
 async def api_page() -> Response:
     """The API, readable and tryable."""
     return FileResponse(STATIC / "api.html", headers={"Content-Security-Policy": API_PAGE_POLICY})
+
+
+def _adapter(request: Request) -> dict[str, str | None]:
+    """Which adapter replies; a refused one keeps nobody waiting, so it does not make the server unready."""
+    follower: Follower = request.app.state.follower
+    refused = "the promoted adapter cannot be used; the server's log says why" if follower.refused else None
+    return {"serving": follower.serving, "refused": refused}
 
 
 async def _checks(assistant: ServedAssistant) -> dict[str, str]:

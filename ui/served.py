@@ -10,12 +10,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, fields
 
-from assistant.conversation import Accepted, Completed, Delta, Event
-from assistant.engines import ChatMessage
+from assistant.conversation import Accepted, Completed, Delta, Event, WaitingForPerson
+from assistant.engines import ChatMessage, Engine
+from assistant.settings import Settings
 from assistant.turn import Assistant
+from assistant.wiring import build_engine
 from retrieval.documents import Hit
+from ui.drafting import Drafts
+from ui.following import Follower
 from ui.live import Live
 from ui.measure import MeasuredEngine, Metrics, TurnClock
+from ui.trials import Trials
 
 
 class Turns:
@@ -49,6 +54,8 @@ class ServedAssistant(Assistant):
     metrics: Metrics
     live: Live
     turns: Turns
+    drafts: Drafts
+    trials: Trials
 
     async def reply(
         self, conversation_id: str, text: str, client_message_id: str | None = None
@@ -89,11 +96,31 @@ class ServedAssistant(Assistant):
                 yield event
 
     async def _observed(self, conversation_id: str, text: str, client_message_id: str | None) -> AsyncGenerator[Event]:
-        async with aclosing(Assistant.reply(self, conversation_id, text, client_message_id)) as events:
-            async for event in events:
-                if not isinstance(event, Delta):
-                    self.live.wake(conversation_id)
-                yield event
+        typing, message_id = False, ""
+        try:
+            async with (
+                self.trials.speaker(self, conversation_id) as speaker,
+                aclosing(Assistant.reply(speaker, conversation_id, text, client_message_id)) as events,
+            ):
+                async for event in events:
+                    if isinstance(event, WaitingForPerson) and event.state == "person":
+                        self.drafts.start(self, message_id)
+                    if isinstance(event, Completed) and event.message_id:
+                        self.trials.shadow(self, message_id, event.message_id, event.reply)
+                    if isinstance(event, Accepted):
+                        typing, message_id = True, event.message_id
+                        self.live.typing(conversation_id, "assistant", seconds=2 * self.settings.engine_seconds)
+                    elif not isinstance(event, Delta):
+                        typing = self._stop_typing(conversation_id, typing)
+                        self.live.wake(conversation_id)
+                    yield event
+        finally:
+            self._stop_typing(conversation_id, typing)
+
+    def _stop_typing(self, conversation_id: str, typing: bool) -> bool:
+        if typing:
+            self.live.typing(conversation_id, "assistant", seconds=0)
+        return False
 
 
 def as_served(assistant: Assistant, metrics: Metrics, live: Live) -> ServedAssistant:
@@ -101,4 +128,13 @@ def as_served(assistant: Assistant, metrics: Metrics, live: Live) -> ServedAssis
     parts = {field.name: getattr(assistant, field.name) for field in fields(assistant)}
     parts["engine"] = MeasuredEngine(assistant.engine, metrics)
     metrics.slots.set(assistant.settings.engine_slots)
-    return ServedAssistant(**parts, metrics=metrics, live=live, turns=Turns())
+    return ServedAssistant(**parts, metrics=metrics, live=live, turns=Turns(), drafts=Drafts(), trials=Trials())
+
+
+def follower_of(served: ServedAssistant) -> Follower:
+    """What keeps its engine, and that of a trial, at the adapters that SQL names."""
+
+    def open_measured(settings: Settings) -> Engine:
+        return MeasuredEngine(build_engine(settings), served.metrics)
+
+    return Follower(served.settings, served.store, served.engine, served.trials, open_measured)

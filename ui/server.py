@@ -6,7 +6,8 @@ Joins what the other modules of ui/ define; knows no route's business.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import NoReturn
 
 from fastapi import FastAPI
@@ -19,14 +20,18 @@ from starlette.types import Receive, Scope, Send
 
 from assistant.settings import Settings
 from assistant.turn import Assistant
-from ui import api, openai_api, operations
+from ui import api, openai_api, operations, widget_api
 from ui.chat_page import mount_chat
+from ui.following import Follower, following
 from ui.guards import Hosts, Incidents, SecurityHeaders
 from ui.limits import BodyLimit
 from ui.live import Live
+from ui.live_relay import relaying
 from ui.measure import CountRequests, Metrics
 from ui.problems import install
-from ui.served import as_served
+from ui.served import ServedAssistant, as_served, follower_of
+from ui.sites import SiteCors, Sites
+from ui.suggestions import Examples
 
 ABOUT = """Talk to the assistant from your own programs.
 
@@ -75,18 +80,24 @@ def create_app(assistant: Assistant) -> FastAPI:
     settings = assistant.settings
     metrics, live = Metrics(), Live()
     served = as_served(assistant, metrics, live)
+    services = api.Services.of(served)
+    follower = follower_of(served)
     app = FastAPI(
         title=f"{settings.company} assistant",
         description=ABOUT,
         version="1",
         docs_url=None,
         redoc_url=None,
-        middleware=_middleware(settings, metrics),
+        middleware=_middleware(settings, metrics, services.sites),
         redirect_slashes=False,
+        lifespan=lambda _: _background(served, follower),
     )
-    app.state.services = api.Services.of(served)
+    app.state.services = services
+    app.state.follower = follower
+    app.state.examples = Examples(served.retriever)
     install(app)
     app.include_router(api.router)
+    app.include_router(widget_api.router)
     app.include_router(openai_api.router)
     app.include_router(operations.router)
     app.mount("/docs", StaticFiles(directory=operations.STATIC), name="docs")
@@ -94,13 +105,21 @@ def create_app(assistant: Assistant) -> FastAPI:
     return mount_chat(app, app.state.services)
 
 
-def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
+@asynccontextmanager
+async def _background(served: ServedAssistant, follower: Follower) -> AsyncIterator[None]:
+    """What runs beside the requests, from before the first to after the last one."""
+    async with relaying(served.settings.sqlalchemy_url, served.live), following(follower):
+        yield
+
+
+def _middleware(settings: Settings, metrics: Metrics, sites: Sites) -> list[Middleware]:
     """From the outermost inwards. Gradio leaves CORS alone when it finds CORSMiddleware here."""
     return [
         Middleware(CountRequests, metrics=metrics),
         Middleware(SecurityHeaders),
         Middleware(Incidents),
         Middleware(Hosts, allowed=settings.allowed_hosts),
+        Middleware(SiteCors, sites=sites),
         Middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,

@@ -11,7 +11,7 @@ import uvicorn
 
 from assistant.errors import InvalidInput
 from assistant.settings import Settings
-from assistant.wiring import adopt_adapter, build_assistant
+from assistant.wiring import build_assistant
 from ui.identity import is_loopback
 from ui.server import create_app
 
@@ -34,7 +34,6 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str],
     _allow_files(CONNECTIONS + 256)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS, "assistant"))
     assistant = build_assistant(settings)
-    await adopt_adapter(assistant)
     config = uvicorn.Config(
         create_app(assistant),
         host=host,

@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 GGUF = "adapter.gguf"
-TEXTS = ("recipe.json", "metrics.json", "README.md", "curve.html")
+TEXTS = ("recipe.json", "metrics.json", "README.md", "curve.html", "lineage.json")
 ALLOWED = {MANIFEST, WEIGHTS, CONFIG, GGUF, *TEXTS}
 NEEDED = {MANIFEST, WEIGHTS, CONFIG, "recipe.json", "metrics.json", "README.md"}
 

@@ -156,6 +156,23 @@ class Settings(BaseSettings):
             raise ValueError(str(error)) from error
         return self
 
+    approve_rule: Literal["none", "rated_good"] = Field(
+        "none",
+        description="rated_good: live replies that customers rated good may be learnt from without a person's approval.",
+    )
+    cycle_examples: int = Field(
+        4000, ge=20, description="Most examples that one learning cycle trains on: new ones first, then a replay of old."
+    )
+    held_out_share: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of the conversations that are never trained on, for the gate."
+    )
+    gate_cases: int = Field(300, ge=24, description="Held-out cases whose likelihood the gate compares.")
+    gate_replies: int = Field(32, ge=0, description="Held-out cases that every compared model replies to.")
+    gate_least_cases: int = Field(24, ge=10, description="With fewer held-out cases a cycle is inconclusive.")
+    gate_margin: float = Field(
+        0.05, ge=0, description="Nats a token by which a slice of the held-out cases may be worse."
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -185,6 +202,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """Where `assistant setup` puts the default models."""
         return self.home / "models"
+
+    @property
+    def datasets_folder(self) -> Path:
+        """Where the data sets that adapters learnt from are kept."""
+        return self.home / "datasets"
 
     @property
     def adapters_folder(self) -> Path:

@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from assistant.file_hashes import sha256, sync_folder
 from assistant.prompt import PROMPT_VERSION
 from training.adapter_gguf import ARCHITECTURES, write_gguf_adapter
 from training.curve import curve_page
+from training.lineage import LINEAGE, Lineage
 from training.lora import TrainingFigures, TrainingResult
 from training.recipe import Recipe
 
@@ -37,6 +38,7 @@ class AdapterOrigin:
     recipe: Recipe
     company: str
     sources: tuple[str, ...] = ()  # where the conversations came from, for the card
+    lineage: Lineage = field(default_factory=Lineage)
 
 
 def new_adapter_id(dataset_hash: str, now: datetime | None = None) -> str:
@@ -74,6 +76,7 @@ def _fill(folder: Path, origin: AdapterOrigin, result: TrainingResult) -> None:
     config.save_pretrained(str(folder))
     _write_json(folder / "recipe.json", origin.recipe.to_dict())
     _write_json(folder / "metrics.json", asdict(figures))
+    _write_json(folder / LINEAGE, origin.lineage.to_dict())
     (folder / "curve.html").write_text(curve_page(origin.id, figures.points), "utf-8")
     (folder / "README.md").write_text(card(origin, figures), "utf-8")
     model = json.loads((origin.base.folder / "config.json").read_text("utf-8"))

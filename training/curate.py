@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from assistant.engines import ChatMessage
 from assistant.privacy import PLACEHOLDER, Masker, MaskRules
+from assistant.pseudonyms import customer_hash
 from assistant.understand import language_of
 from retrieval.documents import Passage
 from training.curation_rules import CurationRules
@@ -284,6 +285,7 @@ def _example(candidate: _Candidate, masked: Sequence[str], masker: Masker, rules
         split=split_of(logged.key, rules.validation_share),
         kind="log" if candidate.correction is None else "correction",
         message_ids=tuple(logged.messages[i].id for i in (*history, *said)),
+        customer_hash=customer_hash(logged.customer_id) if logged.customer_id else "",
     )
 
 

@@ -33,6 +33,7 @@ class Example:
     passages: tuple[Passage, ...] = ()
     kind: Kind = "log"
     message_ids: tuple[str, ...] = ()  # stored messages of the history and, last, of the reply
+    customer_hash: str = ""  # see assistant/pseudonyms.py; finds what must go when a customer is erased
 
     @property
     def content_hash(self) -> str:

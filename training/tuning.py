@@ -14,8 +14,9 @@ from assistant.base_model import BaseModel, base_model
 from assistant.settings import Settings
 from training.adapter_files import AdapterOrigin, new_adapter_id, write_adapter
 from training.curve import write_events
-from training.dataset_version import examples_hash
+from training.dataset_version import examples_hash, save_version
 from training.examples import Example
+from training.lineage import lineage_of
 from training.lora import TrainingFigures, TrainingJob, Watcher, train, watch_nothing
 from training.parallel import join_world
 from training.recipe import Recipe, sweep_candidates
@@ -51,10 +52,19 @@ def tune(
     if sweep:
         recipe = _swept(settings, base, recipe, examples, runs, watch)
     run_folder = runs / "run"
+    if join_world().leads:
+        save_version(settings.datasets_folder, examples, {}, {}, sources)
     result = train(_job(settings, base, recipe, run_folder), examples, watch)
     if not join_world().leads:
         return None
-    origin = AdapterOrigin(new_adapter_id(result.figures.dataset_hash), base, recipe, settings.company, tuple(sources))
+    origin = AdapterOrigin(
+        new_adapter_id(result.figures.dataset_hash),
+        base,
+        recipe,
+        settings.company,
+        tuple(sources),
+        lineage_of(examples),
+    )
     folder = write_adapter(settings.adapters_folder, origin, result)
     write_events(settings.home / "runs" / "tensorboard" / origin.id, result.figures.points)
     Registry(settings).add(origin.id, result.figures.validation_loss)

@@ -39,18 +39,31 @@ def conversations(count: int) -> list[dict[str, Any]]:
     return random.Random(0).sample(rows, count)
 
 
+def talks(count: int, every_reply: bool) -> list[tuple[str, list[dict[str, str]], str]]:
+    """`count` examples: id, messages so far, reply; the first of each conversation or all, one after another."""
+    made = []
+    for talk in conversations(count):
+        messages = talk["messages"]
+        for place in range(1, len(messages)):
+            if messages[place]["role"] == "assistant" and messages[place - 1]["role"] == "user":
+                made.append((f"{talk['id']}-{place}", messages[:place], messages[place]["content"]))
+                if not every_reply:
+                    break
+    return made[:count]
+
+
 def measured(tokens: int, wall: float, cpu: float) -> dict[str, float]:
     """Rates and the peak of memory in GB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {"tokens_per_second": tokens / wall, "tokens_per_cpu_second": tokens / cpu, "peak_gb": peak}
 
 
-def ours(model: Path, steps: int) -> dict[str, float]:
+def ours(model: Path, steps: int, every_reply: bool) -> dict[str, float]:
     """Our loop, one warm-up step first."""
     import torch
 
     from assistant.engines import ChatMessage
-    from training.dataset import Encoder
+    from training.dataset import Encoder, merge_nested
     from training.examples import Example
     from training.packing import micro_batches, pack
     from training.recipe import Recipe
@@ -60,18 +73,18 @@ def ours(model: Path, steps: int) -> dict[str, float]:
     recipe = Recipe(rank=RANK, alpha=ALPHA, batch=BATCH)
     encoder = Encoder(load_tokenizer(model), COMPANY, recipe.max_tokens, recipe.history_tokens)
     rows = []
-    for talk in conversations(BATCH * (steps + 1)):
-        asked, replied = (message["content"] for message in talk["messages"][:2])
-        row = encoder.encode(Example(talk["id"], talk["id"], (ChatMessage("user", asked),), replied, "en", "train"))
+    for name, said, replied in talks(BATCH * (steps + 1), every_reply):
+        messages = tuple(ChatMessage(m["role"], m["content"]) for m in said)  # type: ignore[arg-type]
+        row = encoder.encode(Example(name, name, messages, replied, "en", "train"))
         if row is None:
-            raise ValueError(f"conversation {talk['id']} is too long")
+            raise ValueError(f"{name} is too long")
         rows.append(row)
     tuned = tuned_model(load_base(model, recipe), recipe)
     optimizer = torch.optim.AdamW(tuned.parameters, lr=recipe.learning_rate)
 
     def step(number: int) -> int:
         batch = rows[number * BATCH : (number + 1) * BATCH]
-        for part in micro_batches(batch, recipe.pack_tokens):
+        for part in micro_batches(merge_nested(batch), recipe.pack_tokens):
             (tuned.loss(pack(part)) / sum(row.targets for row in batch)).backward()
         torch.nn.utils.clip_grad_norm_(tuned.parameters, recipe.clip)
         optimizer.step()
@@ -84,7 +97,7 @@ def ours(model: Path, steps: int) -> dict[str, float]:
     return measured(tokens, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def trl(model: Path, steps: int, batch: int, bf16: bool, checkpointing: bool) -> dict[str, float]:
+def trl(model: Path, steps: int, every_reply: bool, batch: int, bf16: bool, checkpointing: bool) -> dict[str, float]:
     """TRL's SFTTrainer with its defaults; `checkpointing` is its default too."""
     import torch
     from datasets import Dataset
@@ -99,11 +112,9 @@ def trl(model: Path, steps: int, batch: int, bf16: bool, checkpointing: bool) ->
     torch.set_num_threads(os.cpu_count() or 1)
     tokenizer = AutoTokenizer.from_pretrained(model)
     rows, lengths = [], []
-    for talk in conversations(batch * (steps + 1)):
-        asked, replied = (message["content"] for message in talk["messages"][:2])
-        prompt = [
-            {"role": m.role, "content": m.content} for m in render([ChatMessage("user", asked)], [], COMPANY, "en")
-        ]
+    for _, said, replied in talks(batch * (steps + 1), every_reply):
+        history = [ChatMessage(m["role"], m["content"]) for m in said]
+        prompt = [{"role": m.role, "content": m.content} for m in render(history, [], COMPANY, "en")]
         completion = [{"role": "assistant", "content": replied}]
         rows.append({"prompt": prompt, "completion": completion})
         lengths.append(len(tokenizer.apply_chat_template(prompt + completion)["input_ids"]))
@@ -172,14 +183,17 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=BATCH)
     parser.add_argument("--bf16-batch", type=int, default=BATCH, help="smaller where bfloat16 is emulated")
     parser.add_argument("--bf16-steps", type=int, default=1)
+    parser.add_argument("--every-reply", action="store_true", help="all replies of a conversation, not the first")
     parser.add_argument("--only", choices=["ours", "trl", "roofline"])
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--no-checkpointing", action="store_true")
     given = parser.parse_args()
     if given.only:
         result = {
-            "ours": lambda: ours(given.model, given.steps),
-            "trl": lambda: trl(given.model, given.steps, given.batch, given.bf16, not given.no_checkpointing),
+            "ours": lambda: ours(given.model, given.steps, given.every_reply),
+            "trl": lambda: trl(
+                given.model, given.steps, given.every_reply, given.batch, given.bf16, not given.no_checkpointing
+            ),
             "roofline": roofline,
         }[given.only]()
         print("RESULT " + json.dumps(result))
@@ -202,6 +216,7 @@ def main() -> None:
         ]
     for name, python, arguments in runs:
         command = [str(python), "-W", "ignore", __file__, str(given.model), *arguments]
+        command += ["--every-reply"] if given.every_reply else []
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         if not lines:

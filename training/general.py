@@ -82,7 +82,8 @@ def general_examples(
         return []
     if not cache.is_file():
         prompts = [encoder.bare_prompt(question) for question in questions]
-        replies = greedy_replies(model, tokenizer, prompts, REPLY_TOKENS)
+        with model.base_only():
+            replies = greedy_replies(model, tokenizer, prompts, REPLY_TOKENS)
         rows = [
             _example(i, question, reply) for i, (question, reply) in enumerate(zip(questions, replies, strict=True))
         ]

@@ -154,7 +154,9 @@ def _prepare(job: TrainingJob, examples: Sequence[Example]) -> _Run:
     tokenizer = load_tokenizer(job.model_folder)
     encoder = Encoder(tokenizer, job.company, recipe.max_tokens, recipe.history_tokens)
     model = tuned_model(load_base(job.model_folder, recipe), recipe)
-    learn = [example for example in examples if example.split == "train"]
+    able = [example for example in examples if example.split == "train"]
+    learn = able[: recipe.max_examples or None]
+    over_limit = len(able) - len(learn)
     learn = with_unanswerable(learn, recipe.unanswerable, recipe.seed)
     wanted = round(recipe.general * len(learn))
     learn += general_examples(model, tokenizer, encoder, wanted, job.run_folder / GENERAL_FILE)
@@ -181,7 +183,7 @@ def _prepare(job: TrainingJob, examples: Sequence[Example]) -> _Run:
         state=RunState(_fingerprint(job, examples)),
         best={},
         kinds=dict(Counter(example.kind for example in learn)),
-        dropped={"too_long": too_long} if too_long else {},
+        dropped={reason: n for reason, n in (("too_long", too_long), ("over_limit", over_limit)) if n},
         dataset_hash=examples_hash(examples),
     )
 

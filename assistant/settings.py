@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     embedder: str = Field(
         "", description="sentence-transformers folder or hub id; empty means the default all-MiniLM-L6-v2."
     )
+    multilingual: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="A second embedder for all languages beside the default one. auto: for small knowledge bases and "
+        "those with text outside the Latin script.",
+    )
     top_k: int = Field(5, ge=1, le=50, description="Passages retrieved for a turn.")
     prompt_passages: int = Field(2, ge=1, le=20, description="Passages shown to the model.")
     answer_evidence: float = Field(0.5, ge=0, le=1, description="Answer at or above this evidence.")

@@ -289,7 +289,7 @@ def test_events_go_on_after_the_last_one_seen(shop: Site) -> None:
 
 
 def test_events_notice_what_another_process_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ui.api.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("ui.feed.LOOK_SECONDS", 0.1)
     with site(tmp_path) as shop:
         talk = shop.begin()
         with listening(talk) as heard:

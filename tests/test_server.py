@@ -22,6 +22,11 @@ WITH_KEY = {"Authorization": f"Bearer {KEY}"}
 # Whoever adds a route must say here who may call it, or ask for a token.
 OPEN = {
     ("POST", "/api/v1/conversations"),
+    ("GET", "/api/v1/widget"),
+    ("GET", "/widget.js"),
+    ("GET", "/widget/demo"),
+    ("GET", "/widget/demo.{kind}"),
+    ("GET", "/widget/frame"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
     ("GET", "/docs"),
@@ -29,7 +34,12 @@ OPEN = {
     ("HEAD", "/openapi.json"),
 }
 KEYED = {("GET", "/v1/models"), ("POST", "/v1/chat/completions"), ("GET", "/metrics")}
-BODIES = {"messages": {"text": "hi"}, "rating": {"value": 1}, "satisfaction": {"score": 3}}
+BODIES = {
+    "messages": {"text": "hi"},
+    "rating": {"value": 1},
+    "satisfaction": {"score": 3},
+    "attributes": {"attributes": {"plan": "gold"}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +70,7 @@ def test_every_route_is_open_on_purpose_or_refuses_callers_without_token(
     message = dict(talk.say(QUESTION))["completed"]["message_id"]
     assert routes >= OPEN | KEYED
     for method, path in sorted(routes - OPEN):
-        url = path.replace("{conversation_id}", talk.id).replace("{message_id}", message)
+        url = path.replace("{conversation_id}", talk.id).replace("{message_id}", message).replace("{number}", "1")
         body = BODIES.get(path.rsplit("/", 1)[-1]) if method == "POST" else None
         for headers in ({}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer "}):
             answer = shop.client.request(method, url, json=body, headers={k: v.strip() for k, v in headers.items()})
@@ -73,7 +83,7 @@ def test_every_route_of_a_conversation_refuses_foreign_tokens(shop: Site, routes
     message = dict(talk.say(QUESTION))["completed"]["message_id"]
     before = talk.messages()
     for method, path in sorted(routes - OPEN - KEYED):
-        url = path.replace("{conversation_id}", talk.id).replace("{message_id}", message)
+        url = path.replace("{conversation_id}", talk.id).replace("{message_id}", message).replace("{number}", "1")
         body = BODIES.get(path.rsplit("/", 1)[-1]) if method == "POST" else None
         for headers in (foreign.headers, {"Authorization": "Bearer guessed"}, WITH_KEY):
             answer = shop.client.request(method, url, json=body, headers=headers)

@@ -14,21 +14,26 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.security import HTTPBearer
 
+from assistant import store_sites
 from assistant.conversation import Conversation, Message
 from assistant.errors import InvalidInput
-from assistant.store import Store
+from assistant.store_sites import Visitor
+from ui.feed import feed
 from ui.identity import bearer, new_token, own_conversation, own_message
 from ui.limits import Gate, RateLimit, address_key
 from ui.problems import ErrorBody
 from ui.served import ServedAssistant
-from ui.sse import EventStream, open_stream, sse
+from ui.sites import Sites
+from ui.sse import EventStream, open_stream
+from ui.visitor_tokens import visitor_of
 from ui.wire import (
-    MOST_MESSAGES,
     After,
     ConversationOut,
+    EventsOut,
     HandOverRequest,
     Id,
     Limit,
+    Markup,
     MessagesOut,
     NewConversation,
     NewMessage,
@@ -37,16 +42,14 @@ from ui.wire import (
     Satisfaction,
     SatisfactionOut,
     StateOut,
-    event_out,
     message_out,
 )
 
-LOOK_SECONDS = 15.0  # an event stream also looks by itself: another process may have written
 STREAM: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"}
 }
 FAILURES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 401, 404, 409, 413, 422, 429, 503)
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 409, 413, 422, 429, 503)
 }
 
 
@@ -55,11 +58,14 @@ class Services:
     """What the routes work with; one per process."""
 
     assistant: ServedAssistant
+    sites: Sites
     gate: Gate
     requests: RateLimit
     new_conversations: RateLimit
     messages: RateLimit
     address_messages: RateLimit
+    site_conversations: RateLimit
+    site_messages: RateLimit
 
     @classmethod
     def of(cls, assistant: ServedAssistant) -> Services:
@@ -67,11 +73,14 @@ class Services:
         settings = assistant.settings
         return cls(
             assistant=assistant,
+            sites=Sites(assistant.store, settings.cors_origins),
             gate=Gate(settings.engine_slots + settings.engine_queue),
             requests=RateLimit("requests from your address", settings.requests_per_minute),
             new_conversations=RateLimit("new conversations from your address", settings.conversations_per_minute),
             messages=RateLimit("messages in this conversation", settings.messages_per_minute),
             address_messages=RateLimit("messages from your address", settings.address_messages_per_minute),
+            site_conversations=RateLimit("new conversations on this site", settings.site_conversations_per_minute),
+            site_messages=RateLimit("messages on this site", settings.site_messages_per_minute),
         )
 
 
@@ -107,14 +116,19 @@ def caller(request: Request, _: Annotated[object, Depends(_scheme)]) -> str:
 Token = Annotated[str, Depends(caller)]
 
 
-async def owned(conversation_id: Id, token: Token, served: Served) -> Conversation:
-    """The conversation of the path, which must be the caller's."""
-    return await own_conversation(served.assistant.store, conversation_id, token)
+async def owned(request: Request, conversation_id: Id, token: Token, served: Served) -> Conversation:
+    """The conversation of the path, which must be the caller's, and the caller's page one of its site."""
+    conversation = await own_conversation(served.assistant.store, conversation_id, token)
+    await served.sites.admit(request.headers, conversation.site)
+    return conversation
 
 
-async def owned_message(message_id: Id, token: Token, served: Served) -> Message:
-    """The message of the path, which must be in the caller's conversation."""
-    return await own_message(served.assistant.store, message_id, token)
+async def owned_message(request: Request, message_id: Id, token: Token, served: Served) -> Message:
+    """The message of the path, which must be in the caller's conversation, and the caller's page one of its site."""
+    message = await own_message(served.assistant.store, message_id, token)
+    conversation = await asyncio.to_thread(served.assistant.store.conversation, message.conversation_id)
+    await served.sites.admit(request.headers, conversation.site)
+    return message
 
 
 Own = Annotated[Conversation, Depends(owned)]
@@ -124,16 +138,41 @@ router = APIRouter(prefix="/api/v1", tags=["conversations"], dependencies=[Depen
 
 
 @router.post("/conversations", status_code=201)
-async def begin(served: Served, address: Address, body: NewConversation | None = None) -> ConversationOut:
+async def begin(
+    request: Request, served: Served, address: Address, body: NewConversation | None = None
+) -> ConversationOut:
     """Begin a conversation. The token is shown only here; who has it may read and write the conversation."""
+    asked = body or NewConversation()
+    await served.sites.admit(request.headers, asked.site_key)
     served.new_conversations.take(address)
+    if asked.site_key is not None:
+        served.site_conversations.take(asked.site_key)
     token, hashed = new_token()
-    conversation = await asyncio.to_thread(served.assistant.store.create_conversation, channel="api", token_hash=hashed)
+    conversation = await asyncio.to_thread(
+        store_sites.begin_conversation,
+        served.assistant.store,
+        channel="api" if asked.site_key is None else "widget",
+        token_hash=hashed,
+        site_key=asked.site_key,
+        visitor=await _visitor(served, asked),
+        attributes=asked.attributes,
+        language=asked.language,
+    )
     return ConversationOut(id=conversation.id, token=token)
 
 
+async def _visitor(served: Services, asked: NewConversation) -> Visitor | None:
+    if asked.visitor_token is None:
+        return None
+    if asked.site_key is None:
+        raise InvalidInput("a visitor_token is signed for a site: send its site_key too")
+    return visitor_of(asked.visitor_token, await served.sites.get(asked.site_key))
+
+
 @router.post("/conversations/{conversation_id}/messages", status_code=200, response_class=EventStream, responses=STREAM)
-async def say(request: Request, conversation: Own, body: NewMessage, served: Served, address: Address) -> EventStream:
+async def say(
+    request: Request, conversation: Own, body: NewMessage, served: Served, address: Address, markup: Markup = False
+) -> EventStream:
     """Say something and get the reply as it is written.
 
     Events, in order: `accepted` once the message is durably stored; `delta` pieces of text; `citations`;
@@ -145,23 +184,28 @@ async def say(request: Request, conversation: Own, body: NewMessage, served: Ser
         raise InvalidInput(f"text has {len(body.text)} characters; at most {most} are allowed")
     served.messages.take(conversation.id)
     served.address_messages.take(address)
+    if conversation.site is not None:
+        served.site_messages.take(conversation.site)
+    out = EventsOut(markup)
 
     async def events() -> AsyncGenerator[bytes]:
         with served.gate.enter():
             async with aclosing(served.assistant.reply(conversation.id, body.text, body.client_message_id)) as turn:
                 async for event in turn:
-                    for line in event_out(event):
+                    for line in out.of(event):
                         yield line
 
     return await open_stream(request, events())
 
 
 @router.get("/conversations/{conversation_id}/messages")
-async def messages(conversation: Own, served: Served, after: After = None, limit: Limit = 100) -> MessagesOut:
+async def messages(
+    conversation: Own, served: Served, after: After = None, limit: Limit = 100, markup: Markup = False
+) -> MessagesOut:
     """The conversation's messages in order."""
     found = await asyncio.to_thread(served.assistant.store.messages, conversation.id, after, limit + 1)
     return MessagesOut(
-        state=conversation.state, messages=[message_out(m) for m in found[:limit]], more=len(found) > limit
+        state=conversation.state, messages=[message_out(m, markup) for m in found[:limit]], more=len(found) > limit
     )
 
 
@@ -171,49 +215,18 @@ async def events(
     conversation: Own,
     served: Served,
     after: After = None,
+    markup: Markup = False,
     last_event_id: Annotated[str | None, Header(pattern=r"^[0-9A-Za-z-]{1,64}$")] = None,
 ) -> EventStream:
     """What happens in the conversation, as it happens, whoever writes.
 
-    Events: `state` at the start and at each change (`assistant`, `waiting`, `person`, `closed`); `message` for
+    Events: `state` at the start and at each change (`assistant`, `waiting`, `person` with a name, `closed`);
+    `taken_over` and `closed` when that happens; `typing` when somebody else begins or stops writing; `message` for
     each new message after `after` or Last-Event-ID, from now on without them. Ends when the conversation closes.
     """
-    live, store = served.assistant.live, served.assistant.store
-
-    async def watch() -> AsyncGenerator[bytes]:
-        with live.listen(conversation.id) as woken:
-            seen = last_event_id or after or await _latest(store, conversation.id)
-            state = None
-            while True:
-                woken.clear()
-                new = await asyncio.to_thread(store.messages, conversation.id, seen, MOST_MESSAGES)
-                now = (await asyncio.to_thread(store.conversation, conversation.id)).state
-                for message in new:
-                    seen = message.id
-                    yield sse("message", message_out(message).model_dump(mode="json"), message.id)
-                if now != state:
-                    yield sse("state", {"state": now})
-                    state = now
-                if len(new) == MOST_MESSAGES:
-                    continue
-                if now == "closed":
-                    return
-                await _wait(woken, LOOK_SECONDS)
-
-    return await open_stream(request, watch())
-
-
-async def _latest(store: Store, conversation_id: str) -> str | None:
-    last = await asyncio.to_thread(store.recent_messages, conversation_id, 1)
-    return last[-1].id if last else None
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass
+    assistant = served.assistant
+    news = feed(assistant.store, assistant.live, conversation.id, last_event_id or after, markup)
+    return await open_stream(request, news)
 
 
 @router.post("/conversations/{conversation_id}/hand_over")

@@ -117,20 +117,35 @@ def shown(message: Message) -> Json:
         "author": message.author,
         "name": message.name,
         "text": message.text,
-        "blocks": [] if message.author == "customer" else tree(message.text),
+        "blocks": blocks_of(message),
         "action": message.action,
-        "sources": [_chip(citations[0]) for citations in sources_of(message)],
+        "sources": chips(message.citations),
         "rating": message.rating,
         "client_message_id": message.client_message_id,
     }
 
 
+def blocks_of(message: Message) -> list[Node]:
+    """The text as a tree of allowed elements; what customers write stays plain text and has none."""
+    return [] if message.author == "customer" else tree(message.text)
+
+
 def sources_of(message: Message) -> list[list[Citation]]:
     """The citations by passage, in the order in which the answer uses the passages."""
-    by_passage: dict[str, list[Citation]] = {}
-    for citation in message.citations:
-        by_passage.setdefault(citation.passage_id, []).append(citation)
-    return list(by_passage.values())
+    return by_passage(message.citations)
+
+
+def by_passage(citations: Sequence[Citation]) -> list[list[Citation]]:
+    """Citations of the same passage together, in the order of their first one."""
+    found: dict[str, list[Citation]] = {}
+    for citation in citations:
+        found.setdefault(citation.passage_id, []).append(citation)
+    return list(found.values())
+
+
+def chips(citations: Sequence[Citation]) -> list[Json]:
+    """The sources of an answer, as they stand under it."""
+    return [_chip(group[0]) for group in by_passage(citations)]
 
 
 def _chip(citation: Citation) -> Json:

@@ -17,7 +17,7 @@ from rich.table import Table
 from assistant.errors import AssistantError
 from assistant.settings import Settings, load_settings
 from retrieval.failures import RetrievalError
-from ui import cli_adapters, cli_answers, cli_learning, cli_sites
+from ui import cli_adapters, cli_answers, cli_cycle, cli_learning, cli_sites, cli_staff, cli_understanding
 from ui.batch import print_json
 from ui.cli_answers import AsJson, out, say
 from ui.progress import steps_bar
@@ -33,6 +33,10 @@ app.add_typer(documents, name="documents")
 app.add_typer(cli_learning.logs, name="logs")
 app.add_typer(cli_adapters.adapters, name="adapters")
 app.add_typer(cli_sites.sites, name="sites")
+app.add_typer(cli_cycle.runs, name="runs")
+app.add_typer(cli_cycle.approvals, name="approvals")
+app.add_typer(cli_staff.staff, name="staff")
+app.add_typer(cli_understanding.intents, name="intents")
 
 
 @app.callback()
@@ -52,11 +56,13 @@ def home(
 def setup(context: typer.Context) -> None:
     """Fetch and verify the default models; does nothing when they are there."""
     from assistant.engines.choose import prepare_default_engine
-    from assistant.weights import ensure_models
+    from assistant.weights import ensure_models, ensure_multilingual
 
     settings: Settings = context.obj
     with steps_bar(say) as progress:
         models = ensure_models(settings, progress, verify=True)
+        if settings.multilingual != "never":
+            ensure_multilingual(settings, progress, verify=True)
         progress("Preparing the language model", 0, None)
         prepare_default_engine(settings)
     say.print(f"Models are ready: {models.gguf.name} and {models.embedder.name} in {settings.models_folder}")
@@ -123,6 +129,7 @@ app.command()(cli_answers.search)
 app.command()(cli_answers.ask)
 app.command()(cli_answers.chat)
 app.command()(cli_learning.train)
+app.command()(cli_cycle.retrain)
 app.command()(cli_learning.evaluate)
 app.command()(cli_learning.perplexity)
 

@@ -110,6 +110,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if _may_be_framed(headers):
+                    del headers["X-Frame-Options"]  # it cannot name origins; the policy does
                 if headers.get("content-type", "").startswith("text/html") and "content-encoding" not in headers:
                     page = _Page(message)
                     return
@@ -122,6 +124,12 @@ class SecurityHeaders:
                 await page.add(message, send)
 
         await self._app(scope, receive, guarded)
+
+
+def _may_be_framed(headers: MutableHeaders) -> bool:
+    """True when the response's own policy names who may frame it."""
+    policy = headers.get("Content-Security-Policy", "")
+    return "frame-ancestors" in policy and "frame-ancestors 'none'" not in policy
 
 
 class _Page:

@@ -20,8 +20,9 @@ from starlette.types import Receive, Scope, Send
 
 from assistant.settings import Settings
 from assistant.turn import Assistant
-from ui import api, openai_api, operations, widget_api
+from ui import api, contact_api, openai_api, operations, staff_api, staff_login, widget_api, widget_pages
 from ui.chat_page import mount_chat
+from ui.desk.desk_page import mount_desk
 from ui.following import Follower, following
 from ui.guards import Hosts, Incidents, SecurityHeaders
 from ui.limits import BodyLimit
@@ -95,12 +96,19 @@ def create_app(assistant: Assistant) -> FastAPI:
     app.state.services = services
     app.state.follower = follower
     app.state.examples = Examples(served.retriever)
+    app.state.widget = widget_pages.Script.of(settings)
     install(app)
     app.include_router(api.router)
     app.include_router(widget_api.router)
+    app.include_router(widget_pages.router)
+    app.include_router(contact_api.router)
+    app.include_router(staff_login.router)
+    app.include_router(staff_api.router)
     app.include_router(openai_api.router)
     app.include_router(operations.router)
     app.mount("/docs", StaticFiles(directory=operations.STATIC), name="docs")
+    app.state.door = staff_login.Door()
+    mount_desk(app, services)
     app.router.routes.append(NoPage(app.router.routes))
     return mount_chat(app, app.state.services)
 

@@ -284,10 +284,14 @@ class Store:
         """Erase a customer's conversations; SQLite's files keep no byte of them, PostgreSQL's until its next vacuum."""
         with self.writing() as session:
             forgotten = store_logs.erase(session, identifier("customer_id", customer_id))
+        self.empty_log()
+        return forgotten
+
+    def empty_log(self) -> None:
+        """Let SQLite's write-ahead log keep nothing that was erased; PostgreSQL looks after its own."""
         if self._engine.dialect.name == "sqlite":
             with self._turn(), clear_errors(self._url):
                 empty_sqlite_log(self._engine)
-        return forgotten
 
     # Sessions
 

@@ -61,6 +61,11 @@ def read_lineage(folder: Path) -> Lineage | None:
         raise InvalidInput(f"{path} is damaged: {error}") from error
 
 
+def erased_reason(receipt_id: str) -> str:
+    """Why an adapter is blocked after a customer was erased."""
+    return f"it learnt from a customer who was erased (receipt {receipt_id})"
+
+
 def tainted(
     lineages: dict[str, Lineage | None], customers: Collection[str], conversations: Collection[str]
 ) -> set[str]:

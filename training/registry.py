@@ -6,6 +6,7 @@ Verifies folders before the pointer in SQL moves; knows nothing of training, gat
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from assistant.adapter_folder import MANIFEST, Expected, Manifest, read_manifest, verify_adapter
 from assistant.adapter_register import Change, Entry, Register, Trial, TrialMode
@@ -13,6 +14,7 @@ from assistant.adapters import adapter_folder, opened, register_now, verified
 from assistant.base_model import base_model, layer_shapes
 from assistant.file_hashes import sha256
 from assistant.settings import Settings
+from assistant.store import Store
 from assistant.store_adapters import (
     add_adapter,
     begin_trial,
@@ -25,6 +27,8 @@ from assistant.store_adapters import (
     rollback_target,
     unblock_adapter,
 )
+from assistant.store_erasure import erasures
+from training.lineage import erased_reason, read_lineage
 
 BY_HAND = "by hand"
 
@@ -54,7 +58,8 @@ class Registry:
         base = base_model(self._settings)
         verify_adapter(folder, Expected(base.sha256, layer_shapes(base.folder)))
         with opened(self._settings) as store:
-            return add_adapter(store, adapter_id, sha256(folder / MANIFEST), validation_loss)
+            blocked = _erased_meanwhile(store, folder)
+            return add_adapter(store, adapter_id, sha256(folder / MANIFEST), validation_loss, blocked)
 
     def promote(self, adapter_id: str, reason: str = BY_HAND) -> Register:
         """Make a verified adapter the one that serves.
@@ -103,3 +108,12 @@ class Registry:
         with opened(self._settings) as store:
             remove_adapter(store, adapter_id)
         shutil.rmtree(adapter_folder(self._settings, adapter_id), ignore_errors=True)
+
+
+def _erased_meanwhile(store: Store, folder: Path) -> str | None:
+    """Why an adapter must not serve: somebody it learnt from was erased before or while it was trained."""
+    lineage = read_lineage(folder)
+    for done in erasures(store) if lineage else ():
+        if lineage and lineage.holds({done.customer_hash}, done.conversation_hashes):
+            return erased_reason(done.receipt["receipt"])
+    return None

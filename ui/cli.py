@@ -132,6 +132,7 @@ app.command()(cli_learning.train)
 app.command()(cli_cycle.retrain)
 app.command()(cli_learning.evaluate)
 app.command()(cli_learning.perplexity)
+app.command()(cli_adapters.forget)
 
 
 @app.command()

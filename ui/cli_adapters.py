@@ -174,3 +174,12 @@ def remove_adapter(context: typer.Context, id: AdapterArgument) -> None:
 
     Registry(context.obj).remove(id)
     out.print(f"Adapter {id} removed")
+
+
+def forget(
+    context: typer.Context, customer_id: Annotated[str, typer.Argument(help="As in conversations and logs.")]
+) -> None:
+    """Erase a customer everywhere in the home; prints the receipt as JSON, which holds nothing personal."""
+    from training.forget import forget as forget_customer
+
+    print_json(forget_customer(context.obj, customer_id))

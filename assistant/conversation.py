@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from assistant.errors import InvalidInput
 from assistant.storable import identifier, identifier_or_none
+from retrieval.documents import Passage
 
 Author = Literal["customer", "assistant", "person", "system"]
 Action = Literal["template", "answer", "clarify", "small_talk", "hand_over"]
@@ -149,6 +150,7 @@ class ImportedMessage:
     created_at: datetime | None = None  # a naive time stamp is taken as UTC
     rating: int | None = None
     external_id: str | None = None
+    passages: tuple[Passage, ...] = ()  # the knowledge a reply was written from, where the log has it
 
     def __post_init__(self) -> None:
         """Raises InvalidInput for a rating other than 1, -1 or None."""

@@ -237,6 +237,16 @@ def test_ids_do_not_depend_on_the_store_and_passages_come_along() -> None:
     assert (first.id, first.split) == (second.id, second.split)
 
 
+def test_what_a_reply_was_written_from_comes_along_and_its_names_are_not_masked() -> None:
+    passage = Passage("d#0", "d", "", "given", "Maria Keller runs the kitchen.", entity="Acorn House")
+    conversation = logged(1, ("customer", "Who cooks at your place?"), ("person", "Our cook is called Maria Keller."))
+    assert "Maria" not in one(conversation).examples[0].reply
+    messages = (conversation.messages[0], replace(conversation.messages[1], passages=(passage,)))
+    example = one(replace(conversation, messages=messages)).examples[0]
+    assert example.passages == (passage,)
+    assert example.reply == "Our cook is called Maria Keller."
+
+
 @pytest.mark.parametrize(("told", "language"), [("pt_BR", "pt"), ("DE", "de"), ("English", "en"), (None, "en")])
 def test_the_language_is_the_one_told_if_it_is_a_code(told: str | None, language: str) -> None:
     assert one(logged(1, ("customer", QUESTION), ("person", ANSWER), language=told)).examples[0].language == language

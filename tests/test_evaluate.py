@@ -57,7 +57,10 @@ def test_a_scorecard_averages_all_cases() -> None:
     assert card.groundedness == 0.5  # "Guests praise" stands in no passage; "I don't know" states nothing
     assert card.intervals["rouge1"].low == 1.0
     told = card.to_dict()
-    assert told["perplexity"] == 12.0 and "cases" not in told
+    assert told["perplexity"] == 12.0
+    named = "adapter n rouge1 rouge2 rougeL bleu chrf similarity groundedness perplexity latency_ms intervals"
+    assert list(told) == named.split()  # the contract's keys and no other
+    assert told["intervals"]["invention"]["mean"] == 0.0 and told["intervals"]["words"]["mean"] > 0
     assert set(told["latency_ms"]) == {"p50", "p95"}
 
 

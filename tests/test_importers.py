@@ -153,6 +153,23 @@ def test_our_own_format(tmp_path: Path) -> None:
     assert chat.messages[1].created_at == datetime(2024, 5, 1, 6, tzinfo=UTC)
 
 
+def test_knowledge_stays_with_the_reply_that_was_written_from_it(tmp_path: Path) -> None:
+    asked, replied = {"role": "user", "content": "Is breakfast free?"}, {"role": "assistant", "content": "Yes, it is."}
+    records = [
+        {"id": "1", "messages": [asked, replied | {"knowledge": [{"text": "Breakfast is free."}]}, asked, replied]},
+        {"id": "2", "messages": [asked, replied], "knowledge": [{"text": "Breakfast is free."}]},
+        {"id": "3", "messages": [asked], "reply": "Yes.", "knowledge": [{"text": "Breakfast is free."}]},
+        {"id": "4", "messages": [asked, replied], "knowledge": [{"text": ""}]},
+        {"id": "5", "messages": [asked], "knowledge": [{"text": "Nobody answered."}]},
+    ]
+    reader, chats = read(exports.write_lines(tmp_path / "log.jsonl", records))
+    given = [[[p.text for p in message.passages] for message in chat.messages] for chat in chats]
+    free = ["Breakfast is free."]
+    assert given == [[[], free, [], []], [[], free], [[], free], [[]]]
+    assert chats[2].messages[1].text == "Yes."
+    assert [failure.place for failure in reader.failures] == ["line 4"] and "text" in reader.failures[0].reason
+
+
 def test_openai_parts_and_tools_and_stable_ids(tmp_path: Path) -> None:
     record = {
         "messages": [

@@ -17,6 +17,7 @@ from assistant.phrases import phrases
 from assistant.understand import language_of
 from retrieval.documents import Hit, Passage
 from training.examples import Example
+from training.given_passages import given_passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def case_from(data: Mapping[str, Any], default_id: str) -> Case:
     if not messages or messages[-1].role != "user":
         raise InvalidInput("the last message must be the user's")
     id, reply = str(data.get("id", default_id)), _text(data["reply"])
-    passages = tuple(_passage(id, number, item) for number, item in enumerate(data.get("knowledge") or ()))
+    passages = given_passages(id, data.get("knowledge"))
     says_unknown = reply == phrases(language_of(messages[-1].content)).dont_know
     return Case(id, messages, reply, passages, bool(data.get("unanswerable", says_unknown)))
 
@@ -76,22 +77,6 @@ def case_from(data: Mapping[str, Any], default_id: str) -> Case:
 def cases_of(examples: Iterable[Example]) -> list[Case]:
     """Held-out examples as cases."""
     return [Case(e.id, e.messages, e.reply, e.passages, e.kind == "unanswerable") for e in examples]
-
-
-def _passage(case: str, number: int, item: Mapping[str, Any]) -> Passage:
-    return Passage(
-        id=f"{case}#{number}",
-        document_id=str(item.get("document_id", case)),
-        title=str(item.get("title") or ""),
-        source="case",
-        text=_text(item["text"]),
-        question=_optional(item.get("question")),
-        entity=_optional(item.get("entity")),
-    )
-
-
-def _optional(value: Any) -> str | None:
-    return str(value) if value else None
 
 
 def _text(value: Any) -> str:

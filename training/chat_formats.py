@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from assistant.conversation import ImportedConversation, ImportedMessage
+from training.given_passages import given_passages
 from training.helpdesk_formats import People
 from training.log_fields import (
     Malformed,
@@ -36,7 +38,9 @@ THINKING = re.compile(
 def messages_log(record: Mapping[str, Any], source: str, _: People) -> ImportedConversation:
     """`{"id"?, "messages": [{"role", "content", …}], "customer_id"?, "resolved"?}`: ours, OpenAI's and TRL's.
 
-    Our exports add `source`, and to messages `author`, which tells persons from the assistant.
+    Our exports add `source`, and to messages `author`, which tells persons from the assistant. What a reply was written
+    from may stand with it, or with the record for its last reply, as `knowledge`. Cases, which have their `reply`
+    apart, are conversations too.
     """
     messages: list[ImportedMessage] = []
     for i, item in enumerate(sequence(record.get("messages"), "messages"), start=1):
@@ -44,7 +48,7 @@ def messages_log(record: Mapping[str, Any], source: str, _: People) -> ImportedC
         author = author_of(message.get("author") or message.get("role"))
         if author is None or truth_or_none(message.get("private")):
             continue
-        messages += said(
+        spoken = said(
             author,
             text(message.get("content"), f"content of message {i}"),
             name=name_or_none(message.get("name")),
@@ -52,6 +56,9 @@ def messages_log(record: Mapping[str, Any], source: str, _: People) -> ImportedC
             rating=rating_or_none(message.get("rating")),
             external_id=identifier_or_none(message.get("id")),
         )
+        messages += _written_from(spoken, message.get("knowledge"), f"message {i}")
+    messages += said("assistant", text(record.get("reply"), "reply"))
+    messages = _written_from(messages, record.get("knowledge"), "record")
     return ImportedConversation(
         source=name_or_none(record.get("source")) or source,
         external_id=_id(record, messages),
@@ -62,6 +69,13 @@ def messages_log(record: Mapping[str, Any], source: str, _: People) -> ImportedC
         satisfaction=stars_or_none(record.get("satisfaction")),
         satisfaction_comment=name_or_none(record.get("satisfaction_comment")),
     )
+
+
+def _written_from(messages: list[ImportedMessage], knowledge: object, what: str) -> list[ImportedMessage]:
+    """The messages, the last of them with what it was written from if it is a reply; raises InvalidInput."""
+    if knowledge is None or not messages or messages[-1].author not in ("assistant", "person"):
+        return messages
+    return [*messages[:-1], replace(messages[-1], passages=given_passages(what, knowledge))]
 
 
 def _id(record: Mapping[str, Any], messages: Sequence[ImportedMessage]) -> str:

@@ -18,6 +18,7 @@ from assistant.understand import language_of
 from retrieval.documents import Passage
 from training.curation_rules import CurationRules
 from training.examples import Example, Split
+from training.given_passages import passage_words
 from training.house_words import HouseWords
 from training.logged import Logged, LoggedMessage
 from training.near_duplicates import NearDuplicates
@@ -86,7 +87,7 @@ def curate(
     house_words = found.house.words()
     made = _masked(found, rules, MaskRules(rules.order_patterns, frozenset(rules.keep) | house_words), progress)
     examples = tuple(
-        replace(example, passages=passages_of(example.message_ids[len(example.messages)]))
+        replace(example, passages=example.passages or passages_of(example.message_ids[len(example.messages)]))
         for example in _selected(made, rules, found.dropped)
     )
     dropped = dict((+found.dropped).most_common())
@@ -257,6 +258,8 @@ def _examples(
     """Each candidate masked and cleaned, or the reason why that cannot be."""
     if not candidates:
         return []
+    public = {word for m in logged.messages for p in m.passages for word in passage_words(p)}
+    mask_rules = replace(mask_rules, keep=mask_rules.keep | public) if public else mask_rules
     masker = Masker(mask_rules, names=[message.name for message in logged.messages if message.name])
     masked = masker.mask_all([message.text for message in logged.messages])
     return [_example(candidate, masked, masker, rules) for candidate in candidates]
@@ -283,6 +286,7 @@ def _example(candidate: _Candidate, masked: Sequence[str], masker: Masker, rules
         reply=cleaned,
         language=_language(logged.language, cleaned),
         split=split_of(logged.key, rules.validation_share),
+        passages=tuple(passage for i in said for passage in logged.messages[i].passages),
         kind="log" if candidate.correction is None else "correction",
         message_ids=tuple(logged.messages[i].id for i in (*history, *said)),
         customer_hash=customer_hash(logged.customer_id) if logged.customer_id else "",

@@ -114,9 +114,10 @@ class Scorecard:
     cases: tuple[CaseScore, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The contract's JSON object, without the single cases."""
+        """The contract's JSON object; invention and words, which it does not name, are among its intervals."""
         values = asdict(self)
-        del values["cases"]
+        for name in ("cases", "invention", "words"):
+            del values[name]
         return values
 
 
@@ -184,6 +185,7 @@ def scorecard(scored: Sequence[CaseScore], adapter: str, perplexity: float | Non
         "similarity": [s.similarity for s in scored],
         "groundedness": grounded,
         "invention": invented,
+        "words": [float(s.words) for s in scored],
     }
     intervals = {name: mean_interval(values) for name, values in series.items() if values}
     p50, p95 = np.percentile([s.latency_ms for s in scored], [50, 95])
@@ -198,7 +200,7 @@ def scorecard(scored: Sequence[CaseScore], adapter: str, perplexity: float | Non
         similarity=intervals["similarity"].mean,
         groundedness=intervals["groundedness"].mean if grounded else None,
         invention=intervals["invention"].mean if invented else None,
-        words=float(np.mean([s.words for s in scored])),
+        words=intervals["words"].mean,
         perplexity=perplexity,
         latency_ms={"p50": round(float(p50), 1), "p95": round(float(p95), 1)},
         intervals=intervals,

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from assistant.conversation import Author, ImportedConversation, Message, Transcript
 from assistant.store_approvals import Approval
 from assistant.store_logs import LIVE
+from retrieval.documents import Passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,10 @@ class LoggedMessage:
     rating: int | None = None
     approved: bool = True
     corrected: str | None = None
+    approved_at: datetime | None = None  # None in files
     judged: bool = False  # approved by a person who looked at this very reply
     reinstated: bool = False  # a person approved it again after it was revoked
+    passages: tuple[Passage, ...] = ()  # what a reply was written from, where the log has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ def from_imported(conversation: ImportedConversation) -> Logged:
         source=conversation.source,
         live=conversation.source == LIVE,
         messages=tuple(
-            LoggedMessage(f"{key}#{position}", m.author, m.text, m.name, m.rating)
+            LoggedMessage(f"{key}#{position}", m.author, m.text, m.name, m.rating, passages=m.passages)
             for position, m in enumerate(conversation.messages, start=1)
         ),
         customer_id=conversation.customer_id,

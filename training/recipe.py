@@ -42,7 +42,7 @@ class Recipe:
     weight_decay: float = knob(0.0, "AdamW weight decay of the LoRA matrices.")
     clip: float = knob(1.0, "Largest gradient norm.")
     epochs: float = knob(1.0, "Passes over the training examples; a fraction is allowed.")
-    max_examples: int = knob(3000, "Most examples to learn from, best first; 0 means all. 3,000: 20 minutes on 2 cores.")
+    max_examples: int = knob(3000, "Most examples, the best first (3,000 take 20 minutes on 2 cores); 0 means all.")
     batch: int = knob(8, "Examples of one optimizer step.")
     pack_tokens: int = knob(1024, "Most tokens computed at once; bounds memory, changes no result but rounding.")
     max_tokens: int = knob(1024, "Longest example; older turns, then the last passages are left out to fit.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 from training.evaluate import CaseScore, Scorecard
 from training.scores import Interval, paired_interval
@@ -128,3 +129,8 @@ td, th {{ border-bottom: 1px solid #8884; padding: .4rem .6rem; text-align: left
 {chr(10).join(parts)}
 </html>
 """
+
+
+def write_report(comparison: Comparison, path: Path) -> None:
+    """Write the report as Markdown for a `.md` file and as a page otherwise."""
+    path.write_text(markdown(comparison) if path.suffix == ".md" else html(comparison), "utf-8")

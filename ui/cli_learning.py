@@ -6,7 +6,7 @@ Knows how runs look in the terminal and as JSON; the work is done in `training`.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
 
@@ -19,6 +19,7 @@ from ui.cli_answers import AsJson, out, say
 from ui.progress import Report, steps_bar
 
 if TYPE_CHECKING:
+    from training.evaluate import Scorecard
     from training.lora import TrainingProgress, Watcher
 
 logs = typer.Typer(help="Import, export and judge support logs.", no_args_is_help=True)
@@ -123,10 +124,14 @@ def train(
     from assistant.store import Store
     from training.logs import curate_files, curate_store, curation_rules
     from training.recipe import Recipe, load_recipe
+    from training.retrieved import with_knowledge
     from training.tuning import tune
 
     settings: Settings = context.obj
+    chosen = load_recipe(recipe) if recipe else Recipe()
     rules = curation_rules(settings)
+    if chosen.max_examples:  # masking more than twice what is learnt from only takes time
+        rules = replace(rules, max_examples=min(rules.max_examples, 2 * chosen.max_examples))
     with steps_bar(say) as progress:
         if files:
             curation = curate_files(files, rules)
@@ -134,8 +139,8 @@ def train(
             store = Store(settings.sqlalchemy_url)
             curation = curate_store(store, rules)
             store.close()
-        chosen = load_recipe(recipe) if recipe else Recipe()
-        tuned = tune(settings, chosen, curation.examples, sweep=sweep, watch=watcher(progress))
+        examples = with_knowledge(curation.examples, settings)
+        tuned = tune(settings, chosen, examples, sweep=sweep, watch=watcher(progress))
     if tuned is None:
         return  # a helping process of torchrun
     figures = tuned.figures
@@ -146,34 +151,62 @@ def train(
         print_json({"adapter": tuned.id, "dropped": dropped, **{name: values[name] for name in names}})
         return
     out.print(f"Adapter {tuned.id}: {figures.examples} examples, {figures.steps} steps, {figures.seconds:.0f} s")
-    out.print(f"Validation loss {figures.base_loss:.3f} -> {figures.validation_loss:.3f}; see {tuned.folder}")
+    out.print(f"Validation loss {figures.base_loss:.3f} -> {figures.validation_loss:.3f}")
+    out.print(f"Loss curve: {tuned.folder / 'curve.html'}; TensorBoard: {settings.home / 'runs' / 'tensorboard'}")
     out.print(f"Next: assistant evaluate --adapter {tuned.id} --cases FILE, then assistant adapters promote {tuned.id}")
 
 
 def watcher(progress: Report) -> Watcher:
-    """Show each training step on the bar."""
+    """Show each training step on the bar, and a line whenever the validation loss was measured."""
 
     def watch(now: TrainingProgress) -> None:
         progress("Training", now.step, now.steps)
+        if now.validation_loss is not None:
+            say.print(
+                f"step {now.step} of {now.steps}: loss {now.train_loss:.3f}, validation {now.validation_loss:.3f}, "
+                f"{now.tokens_per_second:.0f} tokens/s, {now.seconds_left / 60:.1f} minutes left"
+            )
 
     return watch
 
 
-def evaluate(context: typer.Context, cases: Cases, adapter: AdapterId = "base", as_json: AsJson = False) -> None:
-    """Score the base model or an adapter on held-out cases."""
-    from training.appraisal import appraise
+def evaluate(
+    context: typer.Context,
+    cases: Cases,
+    adapter: AdapterId = "base",
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write a comparison with the base here (.html or .md).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score the model's own words on held-out cases: the base's or an adapter's, on the knowledge given with each."""
+    from training.appraisal import BASE, appraise
     from training.cases import load_cases
+    from training.report import compare, write_report
 
     chosen = load_cases(cases)
-    with steps_bar(say) as progress:
-        work = appraise(context.obj, adapter, chosen, progress=lambda done: progress("Answering", done, len(chosen)))
-        scores = asyncio.run(work).to_dict()
+    if report is not None and (adapter == BASE or report.suffix not in (".html", ".md")):
+        raise typer.BadParameter("--report compares an adapter with the base: give --adapter ID and FILE.html or .md")
+
+    def card(who: str) -> Scorecard:
+        with steps_bar(say) as progress:
+            told = f"Answering ({who})"
+            return asyncio.run(
+                appraise(context.obj, who, chosen, progress=lambda done: progress(told, done, len(chosen)))
+            )
+
+    scored = card(adapter)
+    if report is not None:
+        write_report(compare(card(BASE), scored), report)
     if as_json:
-        print_json(scores)
+        print_json(scored.to_dict())
         return
-    for name, value in scores.items():
+    for name, value in scored.to_dict().items():
         if name != "intervals":
-            out.print(f"{name:>14}  {value}  {scores['intervals'].get(name, '')}", markup=False)
+            out.print(f"{name:>14}  {value}", markup=False)
+    for name, interval in scored.intervals.items():
+        out.print(f"{name:>14}  {interval.mean:.3f} ({interval.low:.3f} to {interval.high:.3f})", markup=False)
+    out.print(f"Side by side: {report}" if report else "Next: --report FILE.html shows the replies side by side")
 
 
 def perplexity(context: typer.Context, cases: Cases, adapter: AdapterId = "base", as_json: AsJson = False) -> None:

@@ -19,8 +19,9 @@ from assistant.conversation import Citation, Conversation, HandOver, Message, Re
 from assistant.errors import Conflict, InvalidInput, NotFound
 from assistant.storable import clean
 from assistant.store import Store
+from assistant.store_messages import trace_values
 from assistant.store_rows import append_message, lock_conversation, open_hand_over
-from assistant.tables import ConversationRow, HandOverRow, MessageRow
+from assistant.tables import ConversationRow, HandOverRow, MessageRow, TraceRow
 from assistant.tables_staff import CannedAnswerRow, DraftRow, NoteRow, TicketRow
 
 View = Literal["waiting", "mine", "all"]
@@ -294,3 +295,17 @@ def remove_canned_answer(store: Store, canned_id: str) -> None:
 
 def _canned(row: CannedAnswerRow) -> CannedAnswer:
     return CannedAnswer(row.id, row.title, row.text, row.author)
+
+
+# Traces
+
+
+def traces(store: Store, conversation_id: str) -> dict[str, dict[str, Any]]:
+    """How each of the assistant's replies came about, by message id."""
+    query = (
+        select(TraceRow)
+        .join(MessageRow, MessageRow.id == TraceRow.message_id)
+        .where(MessageRow.conversation_id == conversation_id)
+    )
+    with store.reading() as session:
+        return {row.message_id: trace_values(row) for row in session.scalars(query)}

@@ -68,7 +68,7 @@ class Assistant:
         if conversation.state == "person":
             yield WaitingForPerson("person_has_taken_over", "person")
             return
-        history = await asyncio.to_thread(self._history, message)
+        history = await asyncio.to_thread(self.history, message)
         async with aclosing(self.answer(history)) as events:
             async for event in events:
                 if not isinstance(event, Completed):
@@ -142,7 +142,7 @@ class Assistant:
             return SearchResult(understood.question, tuple(given), 1.0 if given else 0.0)
         if understood.small_talk or understood.wants_person:
             return SearchResult(understood.question, (), 0.0)
-        return await asyncio.to_thread(self.retriever.search, understood.question, self.settings.top_k)
+        return await asyncio.to_thread(self.retriever.search, understood.question, self.settings.top_k, said=understood.said)
 
     def _phrase(self, decision: Decision, understood: Understanding) -> str:
         """What the assistant says without a model."""
@@ -194,7 +194,7 @@ class Assistant:
             self.store.request_person(message.conversation_id, reason)
         return reason
 
-    def _history(self, message: Message) -> list[ChatMessage]:
+    def history(self, message: Message) -> list[ChatMessage]:
         """The conversation up to and with `message`, as the model's roles; what came later is left out."""
         earlier = self.store.messages_until(message.id, HISTORY_MESSAGES)
         return [

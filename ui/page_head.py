@@ -17,12 +17,12 @@ _END = b"</head>"
 class PageHead:
     """Replaces the preview and adds `head` at the end of the page's head."""
 
-    def __init__(self, app: ASGIApp, head: str) -> None:
-        self._app, self._head = app, head.encode()
+    def __init__(self, app: ASGIApp, head: str, path: str = "/") -> None:
+        self._app, self._head, self._path = app, head.encode(), path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on; only a GET of `/` that is answered with HTML is changed."""
-        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != "/":
+        """Pass on; only a GET of the page's path that is answered with HTML is changed."""
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] != self._path:
             await self._app(scope, receive, send)
             return
         start: Message | None = None

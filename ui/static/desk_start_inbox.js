@@ -1,0 +1,4 @@
+// Begin.
+drawFrame();
+refresh();
+follow(refresh, 3);

@@ -1,0 +1,82 @@
+"""Small learned models in the home folder: written under a name of their own, registered, verified before each load.
+
+Knows files and hashes; nothing of what a model computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import Unavailable
+from assistant.file_hashes import sha256
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.store_intents import LearnedModel, newest_model, register_model
+from assistant.tables_understanding import ModelKind
+from retrieval.embed import Embedder
+
+_PROBE = "Where is my parcel?"
+
+
+def heads_folder(settings: Settings) -> Path:
+    """Where learned models live."""
+    return settings.home / "heads"
+
+
+def fingerprint(embedder: Embedder) -> str:
+    """Names what an embedder does, whatever it is called: vectors of two with the same fingerprint can be mixed."""
+    rounded = (embedder.encode_queries([_PROBE])[0] * 20).round().astype("int8")
+    return f"{embedder.dimension}-{hashlib.sha256(rounded.tobytes()).hexdigest()[:16]}"
+
+
+def publish_model(
+    settings: Settings,
+    store: Store,
+    kind: ModelKind,
+    write: Callable[[Path], None],
+    *,
+    examples_hash: str,
+    embedder: str,
+    details: dict[str, Any],
+) -> None:
+    """Let `write` fill a file, then make it the serving model of its kind; older files stay until the next start."""
+    folder = heads_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{kind}-", dir=folder)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        digest = sha256(temporary)
+        final = folder / f"{kind}-{digest[:16]}.safetensors"
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+    register_model(
+        store,
+        kind,
+        file=final.name,
+        sha256=digest,
+        examples_hash=examples_hash,
+        embedder=embedder,
+        details=details,
+    )
+
+
+def serving_model(settings: Settings, store: Store, kind: ModelKind, embedder: str) -> tuple[LearnedModel, Path] | None:
+    """The registered model and its verified file; None if none was learnt or it is of another embedder.
+
+    Raises Unavailable when the file is missing or not the one that was registered.
+    """
+    model = newest_model(store, kind)
+    if model is None or model.embedder != embedder:
+        return None
+    path = heads_folder(settings) / model.file
+    if not path.is_file() or sha256(path) != model.sha256:
+        raise Unavailable(f"{str(path)!r} is missing or was changed since it was learnt; import the examples again")
+    return model, path

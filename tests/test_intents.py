@@ -1,0 +1,72 @@
+"""Classifying intents with a small fitted model, saved and loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.intents import IntentModel, load_intents
+from training.intent_fit import Examples, Fit, fit_intents
+
+WISHES = {
+    "refund": ("i want my money back", "please refund my order", "can i get a refund", "refund the payment please"),
+    "delivery": ("where is my parcel", "when will my order arrive", "track my delivery", "has my parcel been sent"),
+    "hours": ("when are you open", "what are your opening hours", "are you open on sunday", "when do you close"),
+}
+BACKGROUND = ("tell me a joke", "who won the match", "how tall is the tower", "write a poem")
+
+
+def bag(texts: tuple[str, ...] | list[str]) -> np.ndarray:
+    """Unit vectors by hashed letter pairs: enough meaning for a test, no model."""
+    rows = np.zeros((len(texts), 64), np.float32)
+    for row, text in zip(rows, texts, strict=True):
+        for a, b in zip(text, text[1:], strict=False):
+            row[(ord(a) * 7 + ord(b)) % 64] += 1
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    """Three intents of twelve examples."""
+    texts = [text + extra for wish in WISHES.values() for text in wish for extra in ("", " thanks", " today")]
+    labels = np.repeat(np.arange(3), 12)
+    examples = Examples(tuple(texts), bag(texts), labels)
+    background = Examples(BACKGROUND, bag(BACKGROUND), np.full(len(BACKGROUND), -1))
+    return fit_intents(list(WISHES), examples, background, lambda step, done, total: None)
+
+
+def classified(model: IntentModel, *texts: str) -> list[str | None]:
+    """Names only."""
+    return [intent and intent.name for intent in model.classify(bag(texts), texts)]
+
+
+def test_messages_like_the_examples_get_their_intent(fit: Fit) -> None:
+    assert classified(fit.model, "refund my payment", "track my parcel", "are you open on sunday please") == list(
+        WISHES
+    )
+
+
+def test_other_messages_are_out_of_scope(fit: Fit) -> None:
+    assert classified(fit.model, "xylophone quartz zebra jukebox") == [None]
+
+
+def test_cross_validation_reports_shares(fit: Fit) -> None:
+    assert 0.5 < fit.accuracy <= 1
+    assert 0 <= fit.kept <= fit.accuracy
+    assert 0 <= fit.refused <= 1
+    assert len(fit.pairs) == 36
+
+
+def test_a_saved_model_says_the_same(fit: Fit, tmp_path: Path) -> None:
+    fit.model.save(tmp_path / "intents.safetensors", "bag")
+    loaded = load_intents(tmp_path / "intents.safetensors")
+    texts = [text for wish in WISHES.values() for text in wish]
+    before, after = fit.model.classify(bag(texts), texts), loaded.classify(bag(texts), texts)
+    assert [i and i.name for i in before] == [i and i.name for i in after]
+    assert loaded.names == tuple(WISHES)
+
+
+def test_no_texts_no_intents(fit: Fit) -> None:
+    assert fit.model.classify(np.empty((0, 64), np.float32), []) == []

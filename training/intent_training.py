@@ -1,0 +1,182 @@
+"""From a file of intent examples to the classifier that serves: import, embed what is new, fit, publish.
+
+Knows the order of the steps; fitting is `intent_fit.py`, the file formats are `raw_records.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assistant.errors import InvalidInput
+from assistant.learned_models import fingerprint, heads_folder, publish_model
+from assistant.settings import Settings
+from assistant.store import Store
+from assistant.store_intents import (
+    IntentExample,
+    add_examples,
+    examples_hash,
+    intent_example,
+    intent_examples,
+    newest_model,
+)
+from retrieval.embed import Embedder
+from retrieval.staging import StagedVectors, find_rows, text_keys
+from retrieval.version import EmbedderId
+from training.intent_background import SENTENCES
+from training.intent_fit import Examples, Fit, fit_intents
+from training.raw_records import Unreadable, read_records
+
+Progress = Callable[[str, int, int | None], None]
+
+ENCODED_AT_ONCE = 256
+MOST_CONFUSED = 50
+VERSION = "1"  # of the fitting; another one fits again
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleFailure:
+    """A record of the file that is no example."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntentImport:
+    """What an import did. `accuracy`, `kept`, `refused`: see training.intent_fit.Fit; None while nothing was fitted."""
+
+    added: int
+    unchanged: int
+    failed: tuple[ExampleFailure, ...]
+    intents: int
+    examples: int
+    out_of_scope: int
+    fitted: bool
+    cross_validation: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+
+def read_examples(file: Path) -> tuple[list[IntentExample], list[ExampleFailure]]:
+    """Examples of a JSONL or CSV file with `text` (or `utterance`) and `intent`, plain or gzipped."""
+    examples: list[IntentExample] = []
+    failures: list[ExampleFailure] = []
+    for record in read_records(file):
+        if isinstance(record, Unreadable):
+            failures.append(ExampleFailure(record.place, record.reason))
+            continue
+        text, intent = record.value.get("text", record.value.get("utterance")), record.value.get("intent")
+        if not isinstance(text, str) or not isinstance(intent, str):
+            failures.append(ExampleFailure(record.place, 'needs "text" and "intent", both text'))
+            continue
+        try:
+            examples.append(intent_example(text, intent))
+        except InvalidInput as error:
+            failures.append(ExampleFailure(record.place, str(error)))
+    return examples, failures
+
+
+def import_intents(
+    settings: Settings, store: Store, embedder: Embedder, file: Path, progress: Progress
+) -> IntentImport:
+    """Add a file's examples to those in the store and fit the classifier again if anything changed."""
+    examples, failures = read_examples(file)
+    if not examples:
+        raise InvalidInput(f"{str(file)!r} has no example; each needs text and intent" + _first_of(failures))
+    added = add_examples(store, examples, file.name)
+    everything = intent_examples(store)
+    fitted = fit_store(settings, store, embedder, everything, progress)
+    model = newest_model(store, "intents")
+    inside = [example.intent for example in everything if example.intent is not None]
+    return IntentImport(
+        added=added,
+        unchanged=len(examples) - added,
+        failed=tuple(failures),
+        intents=len(set(inside)),
+        examples=len(everything),
+        out_of_scope=len(everything) - len(inside),
+        fitted=fitted,
+        cross_validation=model.details["cross_validation"] if model else {},
+    )
+
+
+def _first_of(failures: Sequence[ExampleFailure]) -> str:
+    return f" ({failures[0].place}: {failures[0].reason})" if failures else ""
+
+
+def fit_store(
+    settings: Settings, store: Store, embedder: Embedder, everything: Sequence[IntentExample], progress: Progress
+) -> bool:
+    """Fit and publish; False when the serving classifier is already that of these examples, or they are too few."""
+    mark = fingerprint(embedder)
+    content = hashlib.sha256(f"{VERSION} {examples_hash(everything)}".encode()).hexdigest()
+    serving = newest_model(store, "intents")
+    if serving is not None and (serving.examples_hash, serving.embedder) == (content, mark):
+        return False
+    if sum(count > 1 for intent, count in Counter(e.intent for e in everything).items() if intent is not None) < 2:
+        return False
+    names = sorted({e.intent for e in everything if e.intent is not None})
+    fit = fit_intents(
+        names,
+        _numbered(names, everything, vectors_of(settings, embedder, [e.text for e in everything], progress)),
+        Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1)),
+        progress,
+    )
+    publish_model(
+        settings,
+        store,
+        "intents",
+        lambda file: fit.model.save(file, embedder.name),
+        examples_hash=content,
+        embedder=mark,
+        details={"cross_validation": _measured(fit), "confused": confused(names, fit), "examples": len(everything)},
+    )
+    return True
+
+
+def _numbered(names: Sequence[str], everything: Sequence[IntentExample], vectors: np.ndarray) -> Examples:
+    number = {name: position for position, name in enumerate(names)}
+    labels = np.array([-1 if e.intent is None else number[e.intent] for e in everything])
+    return Examples(tuple(e.text for e in everything), vectors, labels)
+
+
+def _measured(fit: Fit) -> dict[str, float]:
+    return {
+        "accuracy": round(fit.accuracy, 4),
+        "kept": round(fit.kept, 4),
+        "refused": round(fit.refused, 4),
+        "threshold": round(fit.model.threshold, 4),
+    }
+
+
+def confused(names: Sequence[str], fit: Fit) -> list[dict[str, Any]]:
+    """The pairs of intents that cross-validation mixes up most: true, taken for, count, share of the true one."""
+    total = Counter(true for true, _ in fit.pairs)
+    wrong = Counter((true, best) for true, best in fit.pairs if true != best)
+    return [
+        {"intent": names[true], "taken_for": names[best], "count": count, "share": round(count / total[true], 3)}
+        for (true, best), count in wrong.most_common(MOST_CONFUSED)
+    ]
+
+
+def vectors_of(settings: Settings, embedder: Embedder, texts: Sequence[str], progress: Progress) -> np.ndarray:
+    """(n, d) unit rows; texts embedded before are read from the home folder."""
+    probe = embedder.encode_queries(["a probe"])[0]
+    identity = EmbedderId(embedder.name, embedder.dimension, tuple(float(x) for x in probe))
+    staged = StagedVectors(heads_folder(settings) / "vectors", identity)
+    unique = list(dict.fromkeys(texts))
+    missing = [unique[i] for i in np.flatnonzero(find_rows(staged.keys, text_keys(unique)) < 0)]
+    for start in range(0, len(missing), ENCODED_AT_ONCE):
+        progress("Reading examples", start, len(missing))
+        some = missing[start : start + ENCODED_AT_ONCE]
+        staged.append(some, embedder.encode_queries(some))
+    return staged.read(find_rows(staged.keys, text_keys(texts)))

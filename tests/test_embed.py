@@ -11,9 +11,17 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from retrieval.embed import BATCH_TOKENS, Embedder, _batches, load_embedder
-from retrieval.encoders import CTranslate2Encoder, TorchEncoder, Unconvertible
+from retrieval.embed import (
+    BATCH_TOKENS,
+    Embedder,
+    SentenceTransformersVectors,
+    _batches,
+    load_embedder,
+    with_encoder,
+)
+from retrieval.encoders import CTranslate2Encoder, TorchEncoder, Unconvertible, convert
 from retrieval.failures import EmbedderMissing
+from retrieval.prepared import TOKENIZER, WEIGHTS, Prepared
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"how do i return a parcel and ship plants query : to".split()]
 TEXTS = [
@@ -78,22 +86,49 @@ def test_vectors_are_those_of_sentence_transformers(folder: Path, embedder: Embe
 
 
 def test_a_convertible_model_runs_in_ctranslate2_and_gives_what_torch_gives(folder: Path, embedder: Embedder) -> None:
-    assert isinstance(embedder._encoder, CTranslate2Encoder)
+    assert isinstance(embedder._vectors, SentenceTransformersVectors)
+    assert isinstance(embedder._vectors.encoder, CTranslate2Encoder)
     model = SentenceTransformer(str(folder), device="cpu")
     transformer = model[0]
     assert isinstance(transformer, Transformer)
-    plain = Embedder(model, "plain", TorchEncoder(transformer))
+    plain = with_encoder(model, "plain", TorchEncoder(transformer))
     np.testing.assert_allclose(plain.encode(TEXTS), embedder.encode(TEXTS), atol=1e-5)
 
 
 def test_a_model_of_another_make_runs_as_a_whole(folder: Path, embedder: Embedder) -> None:
-    whole = Embedder(SentenceTransformer(str(folder), device="cpu"), "whole", None)
+    whole = with_encoder(SentenceTransformer(str(folder), device="cpu"), "whole", None)
     np.testing.assert_allclose(whole.encode(TEXTS), embedder.encode(TEXTS), atol=1e-5)
 
 
 def test_what_cannot_be_converted_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(Unconvertible):
-        CTranslate2Encoder(str(tmp_path), 1)
+        convert(str(tmp_path), tmp_path / "converted")
+
+
+def prepare(folder: Path, target: Path, centre: tuple[float, ...] = ()) -> Path:
+    """The model of a sentence-transformers folder as a prepared folder."""
+    bert = next(path.parent for path in folder.rglob("model.safetensors"))
+    convert(str(bert), target / WEIGHTS)
+    (target / TOKENIZER).write_text((bert / "tokenizer.json").read_text("utf-8"), encoding="utf-8")
+    Prepared("tiny", 32, 16, 1, "query : ", "", centre).save(target)
+    return target
+
+
+def test_a_prepared_folder_gives_the_same_vectors(tmp_path: Path, folder: Path) -> None:
+    prepared = load_embedder(str(prepare(folder, tmp_path)), 1)
+    assert (prepared.name, prepared.dimension, prepared.max_tokens) == ("tiny", 32, 16)
+    np.testing.assert_allclose(prepared.encode(TEXTS), reference(folder, TEXTS), atol=1e-5)
+    question = prepared.encode_queries(["return a parcel"])
+    np.testing.assert_allclose(question, reference(folder, ["query : return a parcel"]), atol=1e-5)
+    assert prepared.unknown_share("return 退货") == 0.5
+
+
+def test_vectors_of_a_prepared_folder_are_taken_from_its_centre(tmp_path: Path, folder: Path) -> None:
+    centre = reference(folder, ["parcel", "plants"]).mean(0)
+    prepared = load_embedder(str(prepare(folder, tmp_path, tuple(float(x) for x in centre))), 1)
+    expected = reference(folder, TEXTS) - centre
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    np.testing.assert_allclose(prepared.encode(TEXTS), expected, atol=1e-4)
 
 
 def test_the_same_text_is_encoded_once_and_progress_ends_with_all(embedder: Embedder) -> None:

@@ -74,12 +74,13 @@ _LOOK_BACK = 2  # earlier customer messages that may hold the subject
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """`question` stands alone: it can be searched for without the conversation."""
+    """`question` stands alone: it can be searched for without the conversation, whose texts are `said`."""
 
     language: str
     question: str
     small_talk: SmallTalk | None
     wants_person: bool
+    said: tuple[str, ...] = ()
 
 
 def language_of(text: str) -> str:
@@ -138,4 +139,5 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
         question=stand_alone(messages),
         small_talk=small_talk(last),
         wants_person=wants_person(last),
+        said=tuple(message.content for message in messages),
     )

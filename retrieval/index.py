@@ -7,11 +7,13 @@ is made (retrieval/publish.py) or how hits are ranked (retrieval/search.py).
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from retrieval.dense import DenseIndex, build_cells, load_cells, needs_cells
+from retrieval.entities import Named
 from retrieval.lexical import LexicalIndex
 from retrieval.version import (
     CELLS,
@@ -43,6 +45,11 @@ class Index(Version):
     def dense(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Vector numbers (q, k') int64 and cosines (q, k') float32 for unit queries (q, d); see DenseIndex.search."""
         return self._dense.search(queries, k)
+
+    @cached_property
+    def named(self) -> Named:
+        """The named things the passages are about."""
+        return Named.of(self.passages.entities(), self.lexical)
 
     def _open_lexical(self, manifest: Manifest) -> LexicalIndex:
         files = [name for name in manifest["files"] if name.startswith(f"{LEXICAL}/")]

@@ -117,6 +117,10 @@ class LexicalIndex:
         counts = np.array([end - start for start, end in map(self._column, terms)], dtype=np.float32)
         return np.log1p((self.size - counts + 0.5) / (counts + 0.5))
 
+    def frequency(self, text: str) -> int:
+        """How many texts use the most frequent of the text's terms; all of them for words that are not indexed."""
+        return max((end - start for start, end in map(self._column, words(text))), default=self.size)
+
     def search(self, query: str, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The numbers (int64) and scores (float32) of at most `k` texts that share a term, best first."""
         scores = self.scores(words(query))

@@ -2,18 +2,20 @@
 
 Knows nothing of files, versions or embedders. Keywords count little for FAQ entries, whose questions are
 paraphrased, and much for documents, whose own words are searched (measured: LOG.md); they take over to the degree
-that the embedder cannot read the question.
+that the embedder cannot read the question. Where a conversation is about named things of the knowledge base, passages
+about them come first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
 from retrieval.documents import Hit, Passage, SearchResult
+from retrieval.entities import Named
 from retrieval.evidence import Signals, probability
 from retrieval.lexical import LexicalIndex, best, words
 from retrieval.views import lexical_text
@@ -22,6 +24,8 @@ VECTORS = 100  # nearest vectors considered
 KEYWORDS = 50  # passages with the best keyword scores considered
 FAQ_KEYWORDS = 0.06  # weights of BM25 per unit of the question's rarity, added to the cosine
 DOCUMENT_KEYWORDS = 1.0
+NAMED = 0.8  # added for a passage about what the conversation is surely about
+NAMED_PASSAGES = 500  # about it that are considered, however far their vectors are
 BEST_VIEW = 0.7  # a passage's cosine is this much its best vector's and for the rest the mean of its vectors'
 
 
@@ -44,24 +48,34 @@ class Searchable(Protocol):
     def lexical(self) -> LexicalIndex:
         """Keyword scores by passage number."""
 
+    @property
+    def named(self) -> Named:
+        """The named things, and which passage is about which."""
+
     def dense(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Vector numbers (q, k) and cosines (q, k), best first; -1: no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, its unit vector (d,), and the share 0..1 of it that the embedder cannot read."""
+    """A question, its unit vector (d,), and the share 0..1 of it that the embedder cannot read.
+
+    `in_play` weighs the named things the conversation is about; `named_vector` is the question's with the name of the
+    first of them before it, from which the evidence is weighed.
+    """
 
     text: str
     vector: np.ndarray
     unread: float = 0.0
+    in_play: Mapping[int, float] = field(default_factory=dict)
+    named_vector: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     number: int
     passage: Passage
-    cosine: float
+    cosine: float  # as the evidence counts it
     score: float
 
 
@@ -87,15 +101,27 @@ def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> 
     keywords = index.lexical.scores(terms) / max(rarity, 1e-9)
     near, _ = index.dense(question.vector[None, :], VECTORS)
     by_vector = index.owner[near[0][near[0] >= 0]]
-    numbers = np.union1d(by_vector, best(keywords, KEYWORDS))
+    about = _about(index, question)
+    numbers = np.unique(np.concatenate([by_vector, best(keywords, KEYWORDS), np.flatnonzero(about)[:NAMED_PASSAGES]]))
+    cosines = _cosines(index, question.vector, numbers)
+    named = cosines if question.named_vector is None else _cosines(index, question.named_vector, numbers)
     found = []
-    for number, cosine in zip(numbers, _cosines(index, question.vector, numbers), strict=True):
+    for number, cosine, shown in zip(numbers, cosines, named, strict=True):
         passage = index.passages[int(number)]
         weight = DOCUMENT_KEYWORDS if passage.question is None else FAQ_KEYWORDS
         weight += question.unread * (1 - weight)
-        score = (1 - question.unread) * cosine + weight * keywords[number]
-        found.append(_Candidate(int(number), passage, float(cosine), float(score)))
+        score = (1 - question.unread) * cosine + weight * keywords[number] + NAMED * about[number]
+        found.append(_Candidate(int(number), passage, float(shown), float(score)))
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.number))
+
+
+def _about(index: Searchable, question: Question) -> np.ndarray:
+    """(passages,) how surely each passage is about what the conversation is about, 0..1."""
+    if not question.in_play:
+        return np.zeros(len(index.passages), dtype=np.float32)
+    weights = np.zeros(len(index.named.entities.names) + 1, dtype=np.float32)  # the last is of passages about nothing
+    weights[list(question.in_play)] = list(question.in_play.values())
+    return np.asarray(weights[index.named.owner])
 
 
 def _cosines(index: Searchable, vector: np.ndarray, numbers: np.ndarray) -> np.ndarray:

@@ -113,6 +113,11 @@ class Passages(Sequence[Passage]):
     def __iter__(self) -> Iterator[Passage]:
         return (self[n] for n in range(len(self)))
 
+    def entities(self) -> list[str | None]:
+        """What each passage is about; those without a name are not parsed."""
+        lines = (self.line(number) for number in range(len(self)))
+        return [None if b'"entity": null' in line else passage_of(line).entity for line in lines]
+
 
 class Version:
     """One opened version. Holds a shared lock on it until garbage-collected, so that it is not cleaned away."""

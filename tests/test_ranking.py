@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from retrieval.documents import Passage
+from retrieval.entities import Named
 from retrieval.lexical import LexicalIndex
 from retrieval.ranking import Question, rank, signals
 from retrieval.views import lexical_text
@@ -20,6 +21,10 @@ class SmallIndex:
     vectors: np.ndarray
     owner: np.ndarray
     lexical: LexicalIndex
+
+    @property
+    def named(self) -> Named:
+        return Named.of([passage.entity for passage in self.passages], self.lexical)
 
     def dense(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         cosines = queries @ self.vectors.T

@@ -37,6 +37,7 @@ def search(
     batch: Batch = None,
 ) -> None:
     """Find passages of the knowledge base."""
+    from assistant.understand import understand
     from assistant.wiring import build_retriever
 
     one_of(query, batch)
@@ -45,7 +46,7 @@ def search(
         for group in chunks(read_lines(batch), 64):
             search_group(retriever, group, k)
         return
-    result = retriever.search(question_of([ChatMessage("user", query or "")]), k)
+    result = retriever.search(understand([ChatMessage("user", query or "")]).question, k)
     if as_json:
         print_json({"id": None, **search_json(query or "", result)})
         return
@@ -58,30 +59,25 @@ def search(
 
 def search_group(retriever: Any, group: Any, k: int) -> None:
     """Answer a group of batch lines with one encoding of all their questions."""
-    questions: dict[int, str] = {}
+    from assistant.understand import Understanding, understand
+
+    asked: dict[int, Understanding] = {}
     errors: dict[int, str] = {}
     for number, line in enumerate(group):
-        try:
-            questions[number] = question_of(conversation(line.request)) if line.error is None else ""
-        except InvalidInput as error:
-            errors[number] = str(error)
         if line.error is not None:
             errors[number] = line.error
-    wanted = [number for number in questions if number not in errors]
-    found = dict(zip(wanted, retriever.search_many([questions[n] for n in wanted], k), strict=True))
+            continue
+        try:
+            asked[number] = understand(conversation(line.request))
+        except InvalidInput as error:
+            errors[number] = str(error)
+    questions = [one.question for one in asked.values()]
+    found = dict(zip(asked, retriever.search_many(questions, k, [one.said for one in asked.values()]), strict=True))
     for number, line in enumerate(group):
         if number in errors:
             print_json({"id": line.id, "error": errors[number]})
         else:
-            asked = conversation(line.request)[-1].content
-            print_json({"id": line.id, **search_json(asked, found[number])})
-
-
-def question_of(messages: list[ChatMessage]) -> str:
-    """The stand-alone question of a conversation."""
-    from assistant.understand import understand
-
-    return understand(messages).question
+            print_json({"id": line.id, **search_json(asked[number].said[-1], found[number])})
 
 
 def search_json(query: str, result: SearchResult) -> dict[str, Any]:

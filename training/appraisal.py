@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from assistant.adapters import verified_adapter
+from assistant.adapters import register_now, verified_adapter
 from assistant.base_model import base_model
 from assistant.settings import Settings
 from assistant.wiring import build_embedder, build_engine
@@ -17,6 +17,11 @@ from training.evaluate import ModelAnswerer, Scorecard, evaluate
 from training.perplexity import Perplexity, perplexity
 
 BASE = "base"  # names the untuned model
+
+
+def what_serves(settings: Settings) -> str:
+    """The id of the adapter that serves, or "base"."""
+    return register_now(settings).serving or BASE
 
 
 def reference_perplexity(settings: Settings, adapter: str, cases: Sequence[Case]) -> Perplexity:

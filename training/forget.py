@@ -25,7 +25,6 @@ from training.dataset_version import examples_of, remove_version
 from training.erased_files import clean_files
 from training.examples import Example
 from training.lineage import erased_reason, read_lineage, tainted
-from training.release_note import forget_in_runs
 
 OUTSIDE = "files outside the home: exports and backups that were copied elsewhere, and the log files that were imported"
 
@@ -64,7 +63,10 @@ def _erase_all(
     block_adapters(store, [id for id in learnt.adapters if id in register.adapters], erased_reason(receipt_id))
     retrain = _retrain(store, register, learnt, receipt_id)
     files = [path for version in learnt.datasets for path in _remove_dataset(settings, version)]
-    files += forget_in_runs(settings, sorted(theirs.case_ids))
+    if theirs.case_ids:
+        from training.release_note import forget_in_runs  # takes seconds to import; few customers are in held-out cases
+
+        files += forget_in_runs(settings, sorted(theirs.case_ids))
     cleaned = clean_files(settings, theirs)
     receipt: dict[str, Any] = {
         "receipt": receipt_id,

@@ -26,7 +26,9 @@ logs = typer.Typer(help="Import, export and judge support logs.", no_args_is_hel
 
 Source = Annotated[str | None, typer.Option("--source", help="A name for where these conversations come from.")]
 Cases = Annotated[Path, typer.Option("--cases", help="JSONL of cases: id, messages, reply, knowledge.")]
-AdapterId = Annotated[str, typer.Option("--adapter", help="An adapter's id, or base.")]
+AdapterId = Annotated[
+    str | None, typer.Option("--adapter", help="An adapter's id, or base; what serves now if left out.")
+]
 
 
 @logs.command("import")
@@ -173,18 +175,19 @@ def watcher(progress: Report) -> Watcher:
 def evaluate(
     context: typer.Context,
     cases: Cases,
-    adapter: AdapterId = "base",
+    adapter: AdapterId = None,
     report: Annotated[
         Path | None, typer.Option("--report", help="Write a comparison with the base here (.html or .md).")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score the model's own words on held-out cases: the base's or an adapter's, on the knowledge given with each."""
-    from training.appraisal import BASE, appraise
+    from training.appraisal import BASE, appraise, what_serves
     from training.cases import load_cases
     from training.report import compare, write_report
 
     chosen = load_cases(cases)
+    adapter = adapter or what_serves(context.obj)
     if report is not None and (adapter == BASE or report.suffix not in (".html", ".md")):
         raise typer.BadParameter("--report compares an adapter with the base: give --adapter ID and FILE.html or .md")
 
@@ -209,12 +212,12 @@ def evaluate(
     out.print(f"Side by side: {report}" if report else "Next: --report FILE.html shows the replies side by side")
 
 
-def perplexity(context: typer.Context, cases: Cases, adapter: AdapterId = "base", as_json: AsJson = False) -> None:
+def perplexity(context: typer.Context, cases: Cases, adapter: AdapterId = None, as_json: AsJson = False) -> None:
     """Perplexity of the cases' references, rendered as serving renders."""
-    from training.appraisal import reference_perplexity
+    from training.appraisal import reference_perplexity, what_serves
     from training.cases import load_cases
 
-    found = reference_perplexity(context.obj, adapter, load_cases(cases))
+    found = reference_perplexity(context.obj, adapter or what_serves(context.obj), load_cases(cases))
     if as_json:
         print_json(asdict(found))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def bag(texts: tuple[str, ...] | list[str]) -> np.ndarray:
     """Unit vectors by hashed letter pairs: enough meaning for a test, no model."""
     rows = np.zeros((len(texts), 64), np.float32)
     for row, text in zip(rows, texts, strict=True):
-        for a, b in zip(text, text[1:], strict=False):
+        for a, b in pairwise(text):
             row[(ord(a) * 7 + ord(b)) % 64] += 1
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 

@@ -6,18 +6,14 @@ scope. Knows numbers only; where examples come from and where models go is `trai
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.svm import LinearSVC
 
 from assistant.intents import IntentHeads, IntentModel, accepted
-from assistant.ngrams import counted, rarity, weighted
+from training.text_fit import fit_blend, fit_text_heads
 
 SMALL = 3000  # examples up to which every fold is fitted; above it one split says enough
 FOLDS = 5
@@ -71,7 +67,7 @@ def fit_intents(names: Sequence[str], examples: Examples, background: Examples, 
     chances = accepted(held_out.signals, acceptor)
     threshold = _threshold(chances, held_out, len(examples.texts))
     progress("Fitting", 0, None)
-    heads = replace(fit_heads(examples), blend=blend)
+    heads = _blended(fit_heads(examples), blend)
     inside = held_out.weight[:, 0] > 0
     right, taken = held_out.right[inside], chances >= threshold
     return Fit(
@@ -86,34 +82,17 @@ def fit_intents(names: Sequence[str], examples: Examples, background: Examples, 
 def fit_heads(examples: Examples) -> IntentHeads:
     """Both heads on the in-scope examples, the labels being 0..c-1 without gaps; the blend is yet to be found."""
     inside = examples.take(examples.labels >= 0)
-    counts = counted(inside.texts)
-    idf = rarity(counts)
-    rows = weighted(counts, idf)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # good enough long before the last digit
-        dense = LogisticRegression(C=40, max_iter=150, tol=1e-3).fit(inside.vectors, inside.labels)
-        sparse = LinearSVC(C=1, tol=1e-2, max_iter=300).fit(rows, inside.labels)
-    dense_weights, dense_bias = _columns(dense.coef_, dense.intercept_)
-    sparse_weights, sparse_bias = _columns(sparse.coef_, sparse.intercept_)
     compared = _spread(inside.labels, MOST_COMPARED)
     return IntentHeads(
-        dense=dense_weights,
-        dense_bias=dense_bias,
-        sparse=sparse_weights.astype(np.float16),
-        sparse_bias=sparse_bias,
-        idf=idf,
+        linear=fit_text_heads(inside.vectors, inside.texts, inside.labels),
         examples=inside.vectors[compared].astype(np.float32),
         owner=inside.labels[compared].astype(np.int32),
         outside=examples.vectors[examples.labels < 0].astype(np.float32),
-        blend=np.array([1, 2], dtype=np.float32),
     )
 
 
-def _columns(weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """One column an intent; scikit-learn gives a single row for two."""
-    if len(weights) == 1:
-        weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
-    return np.ascontiguousarray(weights.T, dtype=np.float32), bias.astype(np.float32)
+def _blended(heads: IntentHeads, blend: np.ndarray) -> IntentHeads:
+    return replace(heads, linear=replace(heads.linear, blend=blend))
 
 
 def _spread(labels: np.ndarray, most: int) -> np.ndarray:
@@ -129,7 +108,7 @@ def _spread(labels: np.ndarray, most: int) -> np.ndarray:
 
 def _cross_validate(examples: Examples, background: Examples, progress: Progress) -> tuple[np.ndarray, HeldOut]:
     random = np.random.default_rng(SEED)
-    fold = _folds(examples.labels, random)
+    fold = _folds(examples)
     intents = int(examples.labels.max()) + 1
     group = random.permutation(intents) % FOLDS if intents > FOLDS else np.full(intents, -1)
     judged = []
@@ -137,7 +116,7 @@ def _cross_validate(examples: Examples, background: Examples, progress: Progress
     for number in range(rounds):
         progress("Cross-validation", number, rounds)
         judged.append(_one_round(examples, background, fold == number, group == number))
-    blend = _fit_blend([(j.dense, j.sparse, j.truth) for j in judged])
+    blend = fit_blend([(j.dense, j.sparse, j.truth) for j in judged])
     return blend, _together([_judgements(j, blend) for j in judged])
 
 
@@ -171,28 +150,12 @@ def _one_round(examples: Examples, background: Examples, held: np.ndarray, left_
         np.concatenate([position[inside.labels], *(np.full(len(part.texts), -1) for part in parts[1:])]),
     )
     kind = np.repeat(np.arange(4), [len(part.texts) for part in parts])
-    dense, sparse = heads.logits(asked.vectors, asked.texts)
+    dense, sparse = heads.linear.logits(asked.vectors, asked.texts)
     return _Round(heads, names, asked, kind, dense, sparse, asked.labels)
 
 
-def _fit_blend(rounds: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Weights of the two heads under which the true intents of held-out messages are likeliest."""
-
-    def loss(log_weights: np.ndarray) -> float:
-        total = count = 0.0
-        for dense, sparse, truth in rounds:
-            rows = np.flatnonzero(truth >= 0)
-            logits = np.exp(log_weights[0]) * dense[rows] + np.exp(log_weights[1]) * sparse[rows]
-            total += float((np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(rows)), truth[rows]]).sum())
-            count += len(rows)
-        return total / count
-
-    found = minimize(loss, np.log([1.0, 2.0]), method="Nelder-Mead", options={"maxiter": 60, "xatol": 0.02})
-    return np.exp(found.x).astype(np.float32)
-
-
 def _judgements(judged: _Round, blend: np.ndarray) -> HeldOut:
-    best, signals = replace(judged.heads, blend=blend).judge(judged.asked.vectors, judged.asked.texts)
+    best, signals = _blended(judged.heads, blend).judge(judged.asked.vectors, judged.asked.texts)
     # A background sentence that is nearly an example of the team's own is its business after all.
     stray = (judged.kind == 2) & (signals[:, 3] > 0.75)
     kind, best, signals = judged.kind[~stray], best[~stray], signals[~stray]
@@ -247,11 +210,18 @@ def _threshold(chances: np.ndarray, held_out: HeldOut, examples: int) -> float:
     return min(free, float(np.quantile(chances[held_out.right], budget)))
 
 
-def _folds(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Every intent's examples in turn over the folds; the only one of an intent is always trained on."""
-    fold = np.full(len(labels), -1)
-    for label in np.unique(labels):
-        rows = random.permutation(np.flatnonzero(labels == label))
+def _folds(examples: Examples) -> np.ndarray:
+    """Every intent's examples laid along their main direction and cut into folds; the only one is always trained on.
+
+    Neighbours share a fold: examples are often reworded from each other, customers' messages are not, and random folds
+    would promise too much.
+    """
+    fold = np.full(len(examples.labels), -1)
+    for label in np.unique(examples.labels):
+        rows = np.flatnonzero(examples.labels == label)
         if len(rows) > 1:
-            fold[rows] = (np.arange(len(rows)) + random.integers(FOLDS)) % FOLDS
+            centred = examples.vectors[rows] - examples.vectors[rows].mean(axis=0)
+            direction = np.linalg.svd(centred, full_matrices=False)[2][0]
+            rows = rows[np.argsort(centred @ direction, kind="stable")]
+            fold[rows] = (np.arange(len(rows)) * FOLDS // len(rows) + label) % FOLDS
     return fold

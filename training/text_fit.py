@@ -1,0 +1,68 @@
+"""Fit the two linear heads of a text classifier, and how much each of them counts.
+
+Knows numbers only: unit vectors, texts and class numbers 0..c-1 without gaps.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import LinearSVC
+
+from assistant.ngrams import counted, rarity, weighted
+from assistant.text_heads import TextHeads
+
+# logits of the dense head, logits of the n-gram head, true classes (-1: of none)
+Logits = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+def fit_text_heads(
+    vectors: np.ndarray, texts: Sequence[str], labels: np.ndarray, *, c: float = 40, balanced: bool = False
+) -> TextHeads:
+    """Both heads; `balanced`: rare classes count as much as common ones; the blend is a first guess."""
+    counts = counted(texts)
+    idf = rarity(counts)
+    rows = weighted(counts, idf)
+    weight = "balanced" if balanced else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # good enough long before the last digit
+        dense = LogisticRegression(C=c, max_iter=150, tol=1e-3, class_weight=weight).fit(vectors, labels)
+        sparse = LinearSVC(C=c / 40, tol=1e-2, max_iter=300, class_weight=weight).fit(rows, labels)
+    dense_weights, dense_bias = _columns(dense.coef_, dense.intercept_)
+    sparse_weights, sparse_bias = _columns(sparse.coef_, sparse.intercept_)
+    return TextHeads(
+        dense=dense_weights,
+        dense_bias=dense_bias,
+        sparse=sparse_weights.astype(np.float16),
+        sparse_bias=sparse_bias,
+        idf=idf,
+        blend=np.array([1, 2], dtype=np.float32),
+    )
+
+
+def fit_blend(held_out: Sequence[Logits]) -> np.ndarray:
+    """Weights of the two heads under which the true classes of held-out texts are likeliest."""
+
+    def loss(log_weights: np.ndarray) -> float:
+        total = count = 0.0
+        for dense, sparse, truth in held_out:
+            rows = np.flatnonzero(truth >= 0)
+            logits = np.exp(log_weights[0]) * dense[rows] + np.exp(log_weights[1]) * sparse[rows]
+            total += float((np.logaddexp.reduce(logits, axis=1) - logits[np.arange(len(rows)), truth[rows]]).sum())
+            count += len(rows)
+        return total / count
+
+    found = minimize(loss, np.log([1.0, 2.0]), method="Nelder-Mead", options={"maxiter": 60, "xatol": 0.02})
+    return np.exp(found.x).astype(np.float32)
+
+
+def _columns(weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One column a class; scikit-learn gives a single row for two."""
+    if len(weights) == 1:
+        weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+    return np.ascontiguousarray(weights.T, dtype=np.float32), bias.astype(np.float32)

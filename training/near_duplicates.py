@@ -25,17 +25,22 @@ class NearDuplicates:
 
     def seen(self, text: str) -> bool:
         """Whether a text like this one came before; if not, remember it."""
-        sketch = _sketch(text)
-        if self._index.query(sketch):
+        made = sketch(text)
+        if self._index.query(made):
             return True
-        self._index.insert(self._count, sketch, check_duplication=False)
+        self._index.insert(self._count, made, check_duplication=False)
         self._count += 1
         return False
 
+    def like(self, text: str) -> bool:
+        """Whether a text like this one came before; it is not remembered."""
+        return bool(self._index.query(sketch(text)))
 
-def _sketch(text: str) -> MinHash:
+
+def sketch(text: str) -> MinHash:
+    """MinHash of the overlapping pieces of a text, without case, digits and punctuation."""
     plain = re.sub(r"[\W\d]+", " ", text.lower()).strip()
     pieces = {plain[i : i + PIECE] for i in range(max(1, len(plain) - PIECE + 1))}
-    sketch = EMPTY.copy()
-    sketch.update_batch([piece.encode() for piece in pieces])
-    return sketch
+    made = EMPTY.copy()
+    made.update_batch([piece.encode() for piece in pieces])
+    return made

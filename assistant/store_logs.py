@@ -24,7 +24,9 @@ from assistant.conversation import (
     Transcript,
 )
 from assistant.storable import clean, clean_or_none
+from assistant.store_given import write_given
 from assistant.tables import ConversationRow, MessageRow, RatingRow, UtcDateTime, now, uuid4, uuid7
+from retrieval.documents import Passage
 
 _LOCK_KEY = 0x696D706F7274  # PostgreSQL's advisory lock: two imports of one file must not both add
 LIVE = "assistant"  # the source that exports give to conversations that were not imported
@@ -100,6 +102,7 @@ def _insert(session: Session, records: Sequence[tuple[ImportedConversation, str]
     conversations: list[dict[str, Any]] = []
     messages: list[dict[str, Any]] = []
     ratings: list[dict[str, Any]] = []
+    given: dict[str, tuple[Passage, ...]] = {}
     for record, content_hash in records:
         times = _times(record.messages)
         conversation = {"id": uuid4()} | _conversation_values(record, content_hash, times)
@@ -107,11 +110,15 @@ def _insert(session: Session, records: Sequence[tuple[ImportedConversation, str]
         for position, (message, moment) in enumerate(zip(record.messages, times, strict=True), start=1):
             place = {"id": uuid7(), "conversation_id": conversation["id"], "position": position}
             messages.append(place | _message_values(message, moment))
+            if message.passages:
+                given[place["id"]] = message.passages
             if message.rating is not None:
                 ratings.append({"message_id": place["id"], "value": message.rating, "created_at": moment})
     for table, rows in ((ConversationRow, conversations), (MessageRow, messages), (RatingRow, ratings)):
         if rows:
             session.execute(insert(table), rows)
+    if given:
+        write_given(session, given)
 
 
 def _rewrite(session: Session, id: str, record: ImportedConversation, content_hash: str) -> None:
@@ -135,6 +142,7 @@ def _rewrite(session: Session, id: str, record: ImportedConversation, content_ha
             message_id = uuid7()
             place = {"id": message_id, "conversation_id": id, "position": position}
             session.execute(insert(MessageRow).values(place | values))
+        write_given(session, {message_id: message.passages})
         if message.rating is not None:
             session.execute(insert(RatingRow).values(message_id=message_id, value=message.rating, created_at=moment))
 

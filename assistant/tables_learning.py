@@ -1,4 +1,4 @@
-"""The SQL tables of the learning cycle: approvals, runs with their steps, held-out cases, jobs and leases.
+"""The SQL tables of the learning cycle: approvals, given passages, runs and steps, held-out cases, jobs, leases.
 
 Rows turn into the nouns of the `store_*` modules that read them. Knows nothing of queries, sessions or migrations.
 """
@@ -37,6 +37,15 @@ class ApprovalRow(Base):
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[str | None]
     reinstated: Mapped[bool] = mapped_column(default=False)  # a person approved it again after it was revoked
+
+
+class GivenPassagesRow(Base):
+    """What an imported reply was written from, where the log has it."""
+
+    __tablename__ = "given_passages"
+
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True)
+    passages: Mapped[list[dict[str, Any]]]
 
 
 class RunRow(Base):

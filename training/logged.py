@@ -51,16 +51,20 @@ class Logged:
     satisfaction: int | None = None
 
 
-def _message(message: Message, approval: Approval | None) -> LoggedMessage:
-    said = LoggedMessage(message.id, message.author, message.text, message.name, message.rating, approved=False)
+def _message(message: Message, approval: Approval | None, given: tuple[Passage, ...]) -> LoggedMessage:
+    said = LoggedMessage(
+        message.id, message.author, message.text, message.name, message.rating, approved=False, passages=given
+    )
     if approval is None or not approval.valid:
         return said
     judged = approval.kind == "person"
     return replace(said, approved=True, corrected=approval.corrected, judged=judged, reinstated=approval.reinstated)
 
 
-def from_transcript(transcript: Transcript, approvals: Mapping[str, Approval]) -> Logged:
-    """A conversation of the store, with the approvals of its replies by message id."""
+def from_transcript(
+    transcript: Transcript, approvals: Mapping[str, Approval], given: Mapping[str, tuple[Passage, ...]]
+) -> Logged:
+    """A conversation of the store, with the approvals of its replies and the passages given with them by message id."""
     conversation = transcript.conversation
     live = conversation.source is None or conversation.source == LIVE
     return Logged(
@@ -68,7 +72,7 @@ def from_transcript(transcript: Transcript, approvals: Mapping[str, Approval]) -
         key=f"{conversation.source or LIVE}/{conversation.external_id or conversation.id}",
         source=conversation.source or LIVE,
         live=live,
-        messages=tuple(_message(m, approvals.get(m.id)) for m in transcript.messages),
+        messages=tuple(_message(m, approvals.get(m.id), given.get(m.id, ())) for m in transcript.messages),
         customer_id=conversation.customer_id,
         language=conversation.language,
         resolved=conversation.resolved,

@@ -20,6 +20,7 @@ from assistant.identifiers import ORDER_PATTERNS
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_approvals import IMPORTED, REPLIES, approvals_of
+from assistant.store_given import passages_given
 from assistant.store_logs import LogFilter
 from training.curate import Curation, Progress, curate, no_progress
 from training.curation_rules import REASONS, CurationRules
@@ -176,8 +177,8 @@ def stored_logs(store: Store, source: str | None = None) -> Iterator[Logged]:
     transcripts = store.iter_conversations(LogFilter(source=source))
     while page := list(islice(transcripts, APPROVAL_PAGE)):
         replies = [m.id for t in page for m in t.messages if m.author in REPLIES]
-        approved = approvals_of(store, replies)
-        yield from (from_transcript(transcript, approved) for transcript in page)
+        approved, given = approvals_of(store, replies), passages_given(store, replies)
+        yield from (from_transcript(transcript, approved, given) for transcript in page)
 
 
 def curate_files(paths: Sequence[Path], rules: CurationRules, progress: Progress = no_progress) -> Curation:

@@ -170,6 +170,7 @@ class Assistant:
             "hits": hits,
             "written_by": draft.written_by,
             "unsupported": draft.unsupported,
+            "consulted": draft.consulted,
             "prompt_version": PROMPT_VERSION,
             "index_version": self.retriever.version,
         }

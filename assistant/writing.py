@@ -9,9 +9,10 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from assistant.adapter_register import BASE
 from assistant.claims import read
 from assistant.conversation import Citation
 from assistant.engines import ChatMessage, Engine, Sampling
@@ -46,6 +47,7 @@ class Draft:
     adapter: str | None = None
     written_by: Literal["phrase", "model", "quote"] = "phrase"
     unsupported: str | None = None  # the model's sentence that made us quote instead
+    consulted: str | None = None  # the adapter (or "base") that was asked, whoever wrote the text in the end
 
 
 async def paced(text: str) -> AsyncGenerator[str]:
@@ -79,6 +81,7 @@ class Writer:
         sampling = Sampling(self.settings.max_reply_tokens, self.settings.temperature, stop=STOP)
         stream = GroundedStream(Grounding(hits, self.settings.grounding_coverage))
         generation = await self.engine.generate(prompt, sampling)
+        consulted = generation.adapter or BASE
         silent = True
         async with aclosing(generation.pieces) as pieces:
             async for piece in pieces:
@@ -93,11 +96,11 @@ class Writer:
         stands = bool(stream.citations)
         if stands and await asyncio.to_thread(self._answers, understood.question, stream.text, quoted.text):
             cited = tuple(stream.citations)  # an unsupported tail is left out
-            yield Draft(stream.text, cited, generation.model, generation.adapter, "model", stream.failed)
+            yield Draft(stream.text, cited, generation.model, generation.adapter, "model", stream.failed, consulted)
         else:
             async for piece in paced(quoted.text if silent else ""):
                 yield piece
-            yield quoted
+            yield replace(quoted, consulted=consulted)
 
     def _answers(self, question: str, text: str, quoted: str) -> bool:
         """Is the model's text as much to the point as the quote: no number withheld, and about as near in meaning?"""

@@ -194,3 +194,24 @@ def test_a_running_server_swaps_within_seconds_and_says_so(shop: Site, settings:
     eventually(lambda: bool(shop.client.get("/readyz").json()["adapter"]["refused"]), 5)
     assert adapter_of(shop.begin()) == ids[0]
     assert "assistant_adapter_refused 1.0" in shop.client.get("/metrics").text
+
+
+async def test_the_process_judges_what_serves_now_and_then(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Store] = []
+
+    def look(_: Settings, looked_at: Store) -> list[object]:
+        looks.append(looked_at)
+        if len(looks) == 1:
+            raise Unavailable("the database is away")
+        return []
+
+    monkeypatch.setattr("ui.following.GUARD_SECONDS", 0.01)
+    monkeypatch.setattr("ui.following.look_after", look)
+    task = asyncio.create_task(follower(settings, store, FakeEngine([])).guard())
+    async with asyncio.timeout(5):
+        while len(looks) < 2:
+            await asyncio.sleep(0.01)
+    assert looks[0] is store
+    task.cancel()

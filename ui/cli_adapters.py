@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from assistant.adapter_register import BASE, Register, TrialMode
+from assistant.errors import NotFound
 from assistant.settings import Settings
 from ui.batch import print_json
 from ui.cli_answers import AsJson, out
@@ -141,6 +142,39 @@ def try_adapter(
     of = "live turns" if mode == "shadow" else "conversations"
     out.print(f"Adapter {id} {what} the serving one on {share:.0%} of {of}: {soon(context.obj)}")
     out.print("Next: assistant adapters trial to compare, then promote it, or assistant adapters try --stop")
+
+
+@adapters.command("trial")
+def show_trial(context: typer.Context, as_json: AsJson = False) -> None:
+    """How the candidate on trial does beside what serves."""
+    from assistant.adapters import opened
+    from assistant.store_adapters import read_register
+    from assistant.store_shadow import compare_shadow
+    from training.live_watch import canary_signals
+
+    with opened(context.obj) as store:
+        trial = read_register(store).trial
+        if trial is None:
+            raise NotFound("there is no trial; begin one with assistant adapters try ID")
+        drafts = compare_shadow(store, trial.adapter_id, trial.since)
+        signals = canary_signals(context.obj, store, trial)
+    if as_json:
+        told = asdict(trial) | {"since": trial.since.isoformat()}
+        rows = [asdict(signal) | {"worse": signal.worse} for signal in signals]
+        print_json({"trial": told, "drafts": asdict(drafts) if drafts else None, "signals": rows})
+        return
+    out.print(f"Adapter {trial.adapter_id}: {trial.mode} on {trial.share:.0%} since {trial.since:%Y-%m-%d %H:%M} UTC")
+    for signal in signals:
+        out.print(f"  {signal}{' - significantly worse' if signal.worse else ''}", markup=False)
+    if drafts:
+        table = Table("", "candidate", "sent")
+        table.add_row("written by the model", f"{drafts.written_by_model:.0%}", f"{drafts.sent_written_by_model:.0%}")
+        table.add_row("unsupported sentence", f"{drafts.unsupported:.0%}", f"{drafts.sent_unsupported:.0%}")
+        table.add_row("characters", f"{drafts.length:.0f}", f"{drafts.sent_length:.0f}")
+        out.print(table)
+        out.print(f"{drafts.turns} drafts; mean similarity to what was sent {drafts.similarity:.2f}")
+    if not drafts and not signals:
+        out.print("There is too little to compare yet")
 
 
 @adapters.command("block")

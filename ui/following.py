@@ -19,11 +19,13 @@ from assistant.errors import AssistantError
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_adapters import pointer_version, read_register
+from training.live_watch import look_after
 from ui.trials import Candidate, Trials
 
 log = logging.getLogger("assistant.adapters")
 
 RETRY_SECONDS = 30.0  # a refused adapter may be on its way still, as by a slow copy
+GUARD_SECONDS = 60.0
 OpenEngine = Callable[[Settings], Engine]
 
 
@@ -68,6 +70,17 @@ class Follower:
                 log.warning("cannot see which adapter should serve: %s", error)
             except Exception:  # a fault of ours must not end the following for good
                 log.exception("cannot follow the serving pointer")
+
+    async def guard(self) -> None:
+        """Look again and again whether customers fare worse with what was promoted or is tried; for ever."""
+        while True:
+            await asyncio.sleep(GUARD_SECONDS)
+            try:
+                await asyncio.to_thread(look_after, self._settings, self._store)
+            except AssistantError as error:
+                log.warning("cannot judge the serving adapter: %s", error)
+            except Exception:
+                log.exception("cannot judge the serving adapter")
 
     async def close(self) -> None:
         """Close the engines of trials."""
@@ -124,10 +137,11 @@ class Follower:
 async def following(follower: Follower) -> AsyncIterator[None]:
     """While inside, the process follows the pointer; the first look is over when this begins."""
     await follower.look()
-    task = asyncio.create_task(follower.run())
+    tasks = [asyncio.create_task(follower.run()), asyncio.create_task(follower.guard())]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await follower.close()

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
+from rapidfuzz.fuzz import partial_ratio
 from rapidfuzz.process import cdist
 
 from retrieval.lexical import LexicalIndex
@@ -40,9 +41,11 @@ _PLACE = frozenset("in near around by close on".split())  # "a hotel near Union 
 _ORDINAL = re.compile(
     r"\b(?:the|that) (?:(first|former)|(second)|(third)|(last|latter))(?: (?:one|option|place|choice|two))?\b"
 )
+_PLACED = 0.45  # strength of a name that is said as a place
+_READ_WORDS = 160  # of a text, its last ones
 _MOST_WORDS = 9  # of a window that may hold a name
-_MOST_ALIASES = 150  # compared letter by letter with a text
-_SHARED = 0.34  # of an alias' sounds that a text must have
+_MOST_ALIASES = 300  # compared letter by letter with a text
+_SHARED = 0.3  # of an alias' sounds that a text must have
 _MESSAGE_DECAY = 0.97  # a name fades with every message after it,
 _OTHER_DECAY = 0.75  # and more with every message that names something else
 _ORDINAL_STRENGTH = 1.0
@@ -54,6 +57,7 @@ _SOUND = 0.6  # of likeness, the rest is spelling
 _EXACT = 0.999
 _AGAIN = 0.5
 _LEADING = 0.65  # weight of the first telling word alone
+_CORE = 0.6  # how alike the telling words must be to a part of what stands for the name
 _KEPT = 0.6  # of what a name tells, that a shorter form must keep
 _ECHO = 0.7  # strength of a telling word of a name that was in play before
 _LOOK_BACK = 24  # texts
@@ -76,6 +80,11 @@ class _Alias:
     name: int
     weight: float
     telling: float  # letters, those of common words counted less
+    core: str  # sounds of the words that tell
+
+    def core_in(self, sounds: str) -> bool:
+        """Whether the telling words are among some sounds: "the Wharf" alone is not "Hotel Zoe Fisherman's Wharf"."""
+        return partial_ratio(self.core, sounds) >= 100 * _CORE
 
 
 class _Rarity:
@@ -117,7 +126,7 @@ class Entities:
         self.names = tuple(owned)
         rare = _Rarity(owned, passages)
         self._aliases = [
-            _Alias("".join(words), "".join(map(sound, words)), number, weight, rare.letters(words))
+            _alias(number, words, weight, rare)
             for number, name in enumerate(self.names)
             for words, weight in _aliases(name, rare).items()
         ]
@@ -127,13 +136,15 @@ class Entities:
         ]
         self._needed = np.array([_needed(alias.telling, len(alias.letters)) for alias in self._aliases])
         self._weights = np.array([alias.weight for alias in self._aliases])
-        grams = [_grams(alias.sounds) for alias in self._aliases]
-        self._sizes = np.array([len(found) for found in grams])
         postings: dict[str, list[int]] = {}
-        for number, found in enumerate(grams):
-            for gram in found:
+        for number, alias in enumerate(self._aliases):
+            for gram in _grams(alias.sounds):
                 postings.setdefault(gram, []).append(number)
         self._postings = {gram: np.array(numbers, dtype=np.int32) for gram, numbers in postings.items()}
+        self._gram_weights = {gram: 1 / len(numbers) ** 0.5 for gram, numbers in postings.items()}
+        self._sizes = np.zeros(len(self._aliases))
+        for gram, numbers in self._postings.items():
+            self._sizes[numbers] += self._gram_weights[gram]
         self._read = lru_cache(maxsize=2048)(self._mentions)
 
     def mentions(self, text: str) -> tuple[Mention, ...]:
@@ -173,7 +184,7 @@ class Entities:
         return {listed[place].name: _ORDINAL_STRENGTH} if place < len(listed) else {}
 
     def _mentions(self, text: str) -> tuple[Mention, ...]:
-        words = spoken_words(text)
+        words = spoken_words(text)[-_READ_WORDS:]
         near = self._alike(words)
         if not len(near):
             return ()
@@ -187,26 +198,27 @@ class Entities:
         strengths = np.where(surplus >= 0, self._weights[near] * (0.5 + 0.5 * surplus), 0.0)
         found = []
         for span, column in zip(*np.nonzero(strengths), strict=True):
-            a, b = kept[spans[span][0]], kept[spans[span][1] - 1] + 1
-            placed = 0.6 if a and _PLACE & set(words[max(0, a - 2) : a]) else 1.0
             alias = self._aliases[near[column]]
-            found.append(((b - a), Mention(alias.name, float(strengths[span, column]) * placed, a, b), alias))
-        return _best_of([(mention, len(alias.letters)) for _, mention, alias in found])
+            if likeness[span, column] < _EXACT and not alias.core_in(_sounds(parts[span])):
+                continue
+            a, b = kept[spans[span][0]], kept[spans[span][1] - 1] + 1
+            placed = _PLACED if a and _PLACE & set(words[max(0, a - 2) : a]) else 1.0
+            found.append((Mention(alias.name, float(strengths[span, column]) * placed, a, b), len(alias.letters)))
+        return _best_of(found)
 
     def _alike(self, words: Sequence[str]) -> np.ndarray:
         """Numbers of the aliases that share enough sounds with a text, most alike first."""
-        grams = _grams("".join(map(sound, words)))
-        lists = [self._postings[gram] for gram in grams if gram in self._postings]
-        if not lists:
-            return np.empty(0, dtype=np.int64)
-        shared = np.bincount(np.concatenate(lists), minlength=len(self._aliases)) / self._sizes
-        near = np.flatnonzero(shared >= _SHARED)
-        return near[np.argsort(-shared[near], kind="stable")][:_MOST_ALIASES]
+        shared = np.zeros(len(self._aliases))
+        for gram in _grams(_sounds(words)) & self._postings.keys():
+            shared[self._postings[gram]] += self._gram_weights[gram]
+        share = shared / self._sizes
+        near = np.flatnonzero(share >= _SHARED)
+        return near[np.argsort(-share[near], kind="stable")][:_MOST_ALIASES]
 
     def _likeness(self, parts: Sequence[Sequence[str]], near: np.ndarray) -> np.ndarray:
         """(parts, near) how alike parts of a text and aliases are, 0..1, by letters and by sound."""
         letters = ["".join(part) for part in parts]
-        sounds = ["".join(map(sound, part)) for part in parts]
+        sounds = [_sounds(part) for part in parts]
         aliases = [self._aliases[number] for number in near]
         by_letter = cdist(letters, [a.letters for a in aliases], scorer=Levenshtein.normalized_similarity)
         by_sound = cdist(sounds, [a.sounds for a in aliases], scorer=Levenshtein.normalized_similarity)
@@ -222,6 +234,15 @@ def _without_rivals(found: Sequence[Mention]) -> list[Mention]:
         ):
             kept.append(mention)
     return sorted(kept, key=lambda one: one.start)
+
+
+def _alias(name: int, words: Sequence[str], weight: float, rare: _Rarity) -> _Alias:
+    telling = [word for word in words if not rare.common(word)] or words
+    return _Alias("".join(words), _sounds(words), name, weight, rare.letters(words), _sounds(telling))
+
+
+def _sounds(words: Iterable[str]) -> str:
+    return "".join(map(sound, words))
 
 
 def _aliases(name: str, rare: _Rarity) -> dict[tuple[str, ...], float]:
@@ -261,8 +282,8 @@ def _needed(telling: float, letters: int) -> float:
 
 
 def _grams(sounds: str) -> set[str]:
-    """Pairs of neighbouring sounds, and those two apart, which survive one change between them."""
-    return {sounds[n : n + 2] for n in range(len(sounds) - 1)} or {sounds}
+    """Runs of two and three sounds: the short ones survive a misheard neighbour, the long ones tell more."""
+    return {sounds[n : n + size] for size in (2, 3) for n in range(len(sounds) - size + 1)} or {sounds}
 
 
 def _best_of(found: Sequence[tuple[Mention, int]]) -> tuple[Mention, ...]:

@@ -25,6 +25,7 @@ KEYWORDS = 50  # passages with the best keyword scores considered
 FAQ_KEYWORDS = 0.06  # weights of BM25 per unit of the question's rarity, added to the cosine
 DOCUMENT_KEYWORDS = 1.0
 NAMED = 0.8  # added for a passage about what the conversation is surely about
+NAMED_QUESTION = 0.15  # how much of a cosine is that of the question with the name before it
 NAMED_PASSAGES = 500  # about it that are considered, however far their vectors are
 BEST_VIEW = 0.7  # a passage's cosine is this much its best vector's and for the rest the mean of its vectors'
 
@@ -69,6 +70,7 @@ class Question:
     unread: float = 0.0
     in_play: Mapping[int, float] = field(default_factory=dict)
     named_vector: np.ndarray | None = None
+    multilingual: bool = False  # whether the vectors are those of the embedder for all languages
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> 
     numbers = np.unique(np.concatenate([by_vector, best(keywords, KEYWORDS), np.flatnonzero(about)[:NAMED_PASSAGES]]))
     cosines = _cosines(index, question.vector, numbers)
     named = cosines if question.named_vector is None else _cosines(index, question.named_vector, numbers)
+    cosines = (1 - NAMED_QUESTION) * cosines + NAMED_QUESTION * named
     found = []
     for number, cosine, shown in zip(numbers, cosines, named, strict=True):
         passage = index.passages[int(number)]
@@ -157,7 +160,7 @@ def _evidence(
     lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Candidate], question: Question, terms: Sequence[str]
 ) -> float:
     """The fitted chance as far as the embedder reads the question; the covered share of its terms for the rest."""
-    read = probability(_signals(lexical, first, candidates, terms))
+    read = probability(_signals(lexical, first, candidates, terms), question.multilingual)
     unread = _coverage(lexical, terms, lexical_text(first.passage)) if question.unread else 0.0
     return (1 - question.unread) * read + question.unread * unread
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -127,3 +127,26 @@ def test_an_empty_index_has_no_hits_and_no_evidence() -> None:
 def test_questions_without_words_are_answered_by_vector_alone(text: str) -> None:
     index = index_of((section("d", "words"), [0.4]))
     assert found(index, text) == ["d#0"]
+
+
+def test_passages_about_what_is_in_play_come_first() -> None:
+    entries = [
+        (replace(faq(name, "Is there parking?", f"{name}: yes"), entity=name), [0.9]) for name in ("Zelos", "Cotogna")
+    ]
+    index = index_of((faq("x", "Anything?"), [0.95]), *entries)
+    play = {index.named.entities.names.index("Cotogna"): 0.9}
+    hits = rank(index, Question("parking", QUERY, in_play=play), 3).hits
+    assert [hit.passage.document_id for hit in hits] == ["Cotogna", "x", "Zelos"]
+
+
+def test_what_is_in_play_is_found_however_far_its_vectors_are() -> None:
+    many = [(faq(f"d{n}", f"Question {n}?", f"Answer {n}."), [0.9]) for n in range(120)]
+    index = index_of(*many, (replace(faq("z", "Pets?", "No."), entity="Zelos"), [0.2]))
+    assert rank(index, Question("delta", QUERY, in_play={0: 1.0}), 1).hits[0].passage.document_id == "z"
+
+
+def test_evidence_is_weighed_from_the_question_with_the_name() -> None:
+    index = index_of((replace(faq("z", "Pets?", "No."), entity="Zelos"), [1.0]), (faq("y", "Cats?", "Yes."), [0.0]))
+    far = np.array([0.0, 1.0], dtype=np.float32)
+    near = rank(index, Question("delta", QUERY, in_play={0: 1.0}, named_vector=QUERY), 1).evidence
+    assert near > rank(index, Question("delta", QUERY, in_play={0: 1.0}, named_vector=far), 1).evidence

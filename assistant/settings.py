@@ -165,6 +165,14 @@ class Settings(BaseSettings):
         "none",
         description="rated_good: live replies that customers rated good may be learnt from without a person's approval.",
     )
+    retrain_schedule: str = Field(
+        "0 3 * * *", description="Cron expression, UTC, by which `assistant worker` runs a learning cycle; empty: never."
+    )
+    retrain_triggers: list[Literal["examples", "drift", "knowledge"]] = Field(
+        ["examples", "drift", "knowledge"],
+        description="What else starts one: newly approved replies, changed conversations, a changed knowledge base.",
+    )
+    retrain_examples: int = Field(200, ge=1, description="Newly approved replies that start a learning cycle.")
     cycle_examples: int = Field(
         4000, ge=20, description="Most examples that one learning cycle trains on: new ones first, then a replay of old."
     )

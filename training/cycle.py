@@ -23,6 +23,7 @@ from assistant.store import Store
 from assistant.store_approvals import revoke_all
 from assistant.store_leases import Lease, lease
 from assistant.store_runs import Run, begin_step, end_run, end_step, open_run, run, runs
+from retrieval.index import current_version
 from training.appraisal import BASE
 from training.cycle_data import (
     Gathered,
@@ -158,6 +159,7 @@ def curate_step(cycle: Cycle, log: list[str]) -> Result:
         "conversations": found.curation.conversations,
         "held_out": len(judged.cases),
         "dropped": dict(found.curation.dropped),
+        "knowledge": current_version(settings.index_folder),
         "version": None,
         "decision": None,
         "reasons": [],

@@ -37,6 +37,7 @@ app.add_typer(cli_cycle.runs, name="runs")
 app.add_typer(cli_cycle.approvals, name="approvals")
 app.add_typer(cli_staff.staff, name="staff")
 app.add_typer(cli_understanding.intents, name="intents")
+app.add_typer(cli_understanding.mood, name="mood")
 
 
 @app.callback()
@@ -72,17 +73,20 @@ def setup(context: typer.Context) -> None:
 @app.command()
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; none: rebuild what is outdated.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="A name for where these documents come from.")] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Also remove documents whose files are gone.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Add or update documents; unchanged ones cost nothing and a broken one does not stop the rest."""
+    """Add or update documents; unchanged ones cost nothing and a broken one does not stop the rest.
+
+    An index of an older program or another embedder is rebuilt from the passages it holds.
+    """
     from assistant.knowledge import ingest_documents
 
     settings: Settings = context.obj
     with steps_bar(say) as progress:
-        report = ingest_documents(settings, paths, source, prune=prune, progress=progress)
+        report = ingest_documents(settings, paths or [], source, prune=prune, progress=progress)
     if as_json:
         print_json(asdict(report))
         return
@@ -130,6 +134,7 @@ app.command()(cli_answers.ask)
 app.command()(cli_answers.chat)
 app.command()(cli_learning.train)
 app.command()(cli_cycle.retrain)
+app.command()(cli_cycle.worker)
 app.command()(cli_learning.evaluate)
 app.command()(cli_learning.perplexity)
 app.command()(cli_adapters.forget)

@@ -48,6 +48,34 @@ def retrain(
         say.print(f"Next: read {folder / 'note.html'}; `assistant adapters rollback` undoes a promotion")
 
 
+def worker(
+    context: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Look once, run what is due, and end.")] = False,
+) -> None:
+    """Run learning cycles by schedule and when something happened; any number of workers may run beside each other."""
+    import logging
+    import signal
+    import threading
+    from datetime import UTC, datetime
+
+    from assistant.store import Store
+    from training.worker import plan, run_one, work
+
+    settings: Settings = context.obj
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if once:
+        store = Store(settings.sqlalchemy_url)
+        plan(settings, store, datetime.now(UTC))
+        while run_one(settings, store):
+            pass
+        store.close()
+        return
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    say.print(f"Waiting for work; schedule {settings.retrain_schedule!r} UTC, triggers {settings.retrain_triggers}")
+    work(settings, stop)
+
+
 def tell(run: Run) -> None:
     """A run's decision with its reasons and the time of its steps."""
     out.print(f"Run {run.id}: {run.decision or run.state}")

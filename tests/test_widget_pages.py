@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from assistant import store_sites
 from assistant.settings import load_settings
 from assistant.store import Store
 from tests.chatting import chat_site
-from tests.web import EndlessEngine
+from tests.web import EndlessEngine, read_events
 from ui.widget_pages import FOLDER, Script
 from ui.widget_words import WIDGET_WORDS, widget_words
 
@@ -97,6 +98,12 @@ def test_growing_text_is_sent_as_the_blocks_that_changed(shop: tuple[httpx.Clien
         json={"text": "How long may I return a lamp?"},
         headers={"Authorization": f"Bearer {begun['token']}"},
     )
-    deltas = [line for line in answer.text.splitlines() if line.startswith('data: {"text"')]
-    assert deltas and all('"from": 0, "blocks"' in line for line in deltas)
-    assert '["strong", "return"]' in deltas[-1] and '"sources"' in answer.text
+    blocks: list[Any] = []
+    for name, data in read_events(answer.text.splitlines()):
+        if name == "delta":
+            blocks[data["from"] :] = data["blocks"]
+        if name == "completed":
+            assert blocks == data["blocks"] == [["p", "You can ", ["strong", "return"], " lamps within 30 days."]]
+            assert data["sources"][0]["label"] == "How long you have"
+            return
+    raise AssertionError(answer.text)

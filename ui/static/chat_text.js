@@ -11,7 +11,7 @@ function build(node) {
   const [tag, ...rest] = node;
   const attributes = rest[0] !== null && typeof rest[0] === "object" && !Array.isArray(rest[0]) ? rest.shift() : {};
   const children = rest.map(build);
-  if (tag === "a" && LINK.test(attributes.href ?? ""))
+  if (tag === "a" && LINK.test(attributes.href ?? "") && URL.canParse(attributes.href))
     return h(
       "a",
       { href: attributes.href, title: attributes.href, target: "_blank", rel: "noopener noreferrer nofollow" },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from assistant.settings import Settings
 from tests.tiny_models import tiny_llama
 from tests.tuning_data import QUICK, examples, settings_for
 from training.dataset_version import examples_hash
+from training.lora import TrainingProgress
 from training.packing import pack
 from training.perplexity import load_tuned
 from training.registry import Registry
@@ -34,6 +36,24 @@ def tuned(settings: Settings) -> Tuned:
     made = tune(settings, QUICK, examples(), sources=("a test",))
     assert made is not None
     return made
+
+
+def test_a_run_killed_with_one_recipe_does_not_stand_in_the_way_of_another(
+    settings: Settings, tmp_path: Path
+) -> None:
+    fresh = settings.model_copy(update={"home": tmp_path})
+
+    class Killed(Exception):
+        pass
+
+    def killed(progress: TrainingProgress) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        tune(fresh, replace(QUICK, checkpoint_steps=1), examples(), watch=killed)
+    made = tune(fresh, replace(QUICK, checkpoint_steps=1, seed=5), examples())
+    assert made is not None
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["tensorboard"]
 
 
 def test_the_folder_describes_itself(settings: Settings, tuned: Tuned) -> None:

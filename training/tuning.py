@@ -5,6 +5,8 @@ The one place where training's parts are joined; knows nothing of where examples
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -51,10 +53,9 @@ def tune(
     runs = settings.home / "runs" / examples_hash(examples)[:16]
     if sweep:
         recipe = _swept(settings, base, recipe, examples, runs, watch)
-    run_folder = runs / "run"
     if join_world().leads:
         save_version(settings.datasets_folder, examples, {}, {}, sources)
-    result = train(_job(settings, base, recipe, run_folder), examples, watch)
+    result = train(_job(settings, base, recipe, runs), examples, watch)
     if not join_world().leads:
         return None
     origin = AdapterOrigin(
@@ -72,20 +73,19 @@ def tune(
     return Tuned(origin.id, folder, result.figures)
 
 
-def _job(settings: Settings, base: BaseModel, recipe: Recipe, run_folder: Path) -> TrainingJob:
-    return TrainingJob(recipe, base.folder, base.sha256, settings.company, run_folder)
+def _job(settings: Settings, base: BaseModel, recipe: Recipe, runs: Path) -> TrainingJob:
+    """The job with a folder of its own among the `runs` on the same examples, so that another recipe starts anew."""
+    made_of = json.dumps([recipe.to_dict(), base.sha256, settings.company])
+    folder = runs / hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    return TrainingJob(recipe, base.folder, base.sha256, settings.company, folder)
 
 
 def _swept(
     settings: Settings, base: BaseModel, recipe: Recipe, examples: Sequence[Example], runs: Path, watch: Watcher
 ) -> Recipe:
     """The best of a few neighbours of `recipe`."""
-    tried = 0
 
     def try_one(candidate: Recipe) -> float:
-        nonlocal tried
-        tried += 1
-        job = _job(settings, base, candidate, runs / f"sweep-{tried}")
-        return train(job, examples, watch).figures.validation_loss
+        return train(_job(settings, base, candidate, runs), examples, watch).figures.validation_loss
 
     return successive_halving(sweep_candidates(recipe), try_one).best

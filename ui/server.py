@@ -20,7 +20,18 @@ from starlette.types import Receive, Scope, Send
 
 from assistant.settings import Settings
 from assistant.turn import Assistant
-from ui import api, contact_api, openai_api, operations, staff_api, staff_login, widget_api, widget_pages
+from ui import (
+    api,
+    contact_api,
+    explanation_api,
+    openai_api,
+    operations,
+    review_api,
+    staff_api,
+    staff_login,
+    widget_api,
+    widget_pages,
+)
 from ui.chat_page import mount_chat
 from ui.desk.desk_page import mount_desk
 from ui.following import Follower, following
@@ -104,6 +115,8 @@ def create_app(assistant: Assistant) -> FastAPI:
     app.include_router(contact_api.router)
     app.include_router(staff_login.router)
     app.include_router(staff_api.router)
+    app.include_router(explanation_api.router)
+    app.include_router(review_api.router)
     app.include_router(openai_api.router)
     app.include_router(operations.router)
     app.mount("/docs", StaticFiles(directory=operations.STATIC), name="docs")

@@ -12,10 +12,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from assistant.adapter_register import Change, Entry, Register
 from assistant.brief import Brief
 from assistant.conversation import Citation, Conversation, HandOver, Message
 from assistant.store_desk import InboxItem, Note, StoredDraft
 from assistant.store_review import ReviewItem
+from assistant.store_runs import Run
 from assistant.store_tickets import Ticket
 from retrieval.documents import Passage
 from ui.markup import safe_link, tree
@@ -63,6 +65,13 @@ class Review(_Body):
     intent: Annotated[str, StringConstraints(strip_whitespace=True, max_length=100)] | None = Field(
         None, description="For a template: the intent it answers."
     )
+
+
+class Article(_Body):
+    """A question with its answer."""
+
+    question: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    text: Words
 
 
 def conversation_json(conversation: Conversation, hand_over: HandOver | None) -> Json:
@@ -192,3 +201,41 @@ def review_json(item: ReviewItem) -> Json:
         "adapter": item.adapter,
         "sources": sources_json(item.reply.citations),
     }
+
+
+def run_json(run: Run, has_note: bool) -> Json:
+    """A learning cycle with its steps and the gate's checks; logs stay on the server."""
+    gate = next((step.result for step in run.steps if step.name == "gate"), {})
+    return {
+        "id": run.id,
+        "state": run.state,
+        "trigger": run.trigger,
+        "decision": run.decision,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "candidate": run.result.get("candidate"),
+        "reasons": run.result.get("reasons", []),
+        "checks": [
+            {key: check[key] for key in ("name", "against", "outcome", "words")} for check in gate.get("checks", ())
+        ],
+        "note": has_note,
+        "steps": [{"name": step.name, "state": step.state, "seconds": step.seconds} for step in run.steps],
+    }
+
+
+def adapter_json(entry: Entry, register: Register) -> Json:
+    """An adapter and what it does now."""
+    trial = register.trial
+    return {
+        "id": entry.id,
+        "made": entry.registered_at,
+        "validation_loss": entry.validation_loss,
+        "serves": entry.id == register.serving,
+        "trial": trial.mode if trial is not None and trial.adapter_id == entry.id else None,
+        "blocked": entry.blocked,
+    }
+
+
+def change_json(change: Change) -> Json:
+    """A move of the serving pointer."""
+    return asdict(change) | {"at": change.at.isoformat()}

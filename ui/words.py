@@ -59,6 +59,13 @@ class Words:
     person_ask: str
     person_not_now: str
     waiting: str
+    contact_address: str
+    contact_text: str
+    contact_send: str
+    contact_sent: str
+    satisfaction_ask: str
+    satisfaction_score: str
+    satisfaction_thanks: str
     with_person: str
     closed: str
     # when something is not as it should be
@@ -120,6 +127,13 @@ ENGLISH = Words(
     person_ask="Ask for a person",
     person_not_now="Not now",
     waiting="A colleague has been asked to join.",
+    contact_address="Your e-mail address or phone number",
+    contact_text="What should we answer?",
+    contact_send="Leave a message",
+    contact_sent="Thank you. We have your message and will answer it.",
+    satisfaction_ask="How was this conversation?",
+    satisfaction_score="{number} of 5",
+    satisfaction_thanks="Thank you for your rating.",
     with_person="You are talking to our team.",
     closed="This conversation is closed.",
     stopped="Stopped.",
@@ -180,6 +194,13 @@ CHINESE = Words(
     person_ask="转接人工客服",
     person_not_now="暂时不用",
     waiting="已经请同事加入对话。",
+    contact_address="您的邮箱或电话",
+    contact_text="您希望我们回复什么？",
+    contact_send="留言",
+    contact_sent="谢谢，我们已收到您的留言，会回复您。",
+    satisfaction_ask="您对这次对话满意吗？",
+    satisfaction_score="{number} 分（满分 5 分）",
+    satisfaction_thanks="感谢您的评价。",
     with_person="您正在与我们的同事对话。",
     closed="这段对话已经结束。",
     stopped="已停止。",

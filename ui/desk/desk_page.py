@@ -24,6 +24,7 @@ from assistant.settings import Settings
 from ui import accent
 from ui.api import Services
 from ui.chat_page import MOST_WAITING, SYSTEM_FONTS
+from ui.desk.insights_page import build_charts
 from ui.desk_words import DESK_WORDS, ENGLISH
 from ui.page_head import PageHead
 from ui.problems import problem_of
@@ -80,6 +81,11 @@ def build_desk(services: Services) -> gr.Blocks:
                 _part(("desk_inbox.js", "desk_talk.js", "desk_start_inbox.js"), company)
             with gr.Tab(ENGLISH["review"], id="review"):
                 _part(("desk_review.js",), company)
+            with gr.Tab(ENGLISH["training"], id="training"):
+                _part(("desk_training.js",), company)
+            with gr.Tab(ENGLISH["insights"], id="insights") as insights:
+                build_charts(services.assistant.store, insights)
+                _part(("desk_gaps.js",), company)
     page.queue(max_size=MOST_WAITING, api_open=False)
     return page
 

@@ -143,9 +143,14 @@ function drawButton() {
 
 function drawBanner() {
   const words = { waiting: "waiting", person: "with_person", closed: "closed" }[state.conversation];
-  page.banner.hidden = !words;
-  page.banner.replaceChildren(h("span", {}, words ? say(words) : ""));
-  if (words === "waiting") page.banner.append(h("span", { class: "soft" }, personWait()));
+  const drawn = JSON.stringify([words, state.language, person.place, person.sent, person.rated]);
+  if (drawn !== page.banner.drawn) {
+    page.banner.drawn = drawn;
+    page.banner.hidden = !words;
+    page.banner.replaceChildren(h("span", {}, words ? say(words) : ""));
+    drawPerson(page.banner);
+  }
+  if (words === "waiting") askPlace();
   page.input.disabled = state.conversation === "closed";
   drawButton();
   if (following && !page.rows.querySelector(".welcome")) toEnd(); // the banner takes room from the messages

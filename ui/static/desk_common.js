@@ -53,7 +53,7 @@ async function call(path, body) {
   const request = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
   let answer;
   try {
-    answer = await fetch(`/api/v1/staff${path}`, { ...request, headers: { "Content-Type": "application/json" } });
+    answer = await fetch(`/api/v1/staff${path}`, { ...request, headers: { "Content-Type": "application/json" }, signal: AbortSignal.timeout(20000) });
   } catch {
     throw new Error(say("no_server"));
   }

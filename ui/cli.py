@@ -138,6 +138,7 @@ app.command()(cli_cycle.worker)
 app.command()(cli_learning.evaluate)
 app.command()(cli_learning.perplexity)
 app.command()(cli_adapters.forget)
+app.command()(cli_adapters.explain)
 
 
 @app.command()

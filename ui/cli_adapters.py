@@ -6,7 +6,7 @@ Knows how results look in the terminal and as JSON; the work is done in `trainin
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, cast, get_args
+from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 from rich.table import Table
@@ -16,6 +16,9 @@ from assistant.errors import NotFound
 from assistant.settings import Settings
 from ui.batch import print_json
 from ui.cli_answers import AsJson, out
+
+if TYPE_CHECKING:
+    from training.explain import Explanation
 
 adapters = typer.Typer(
     help="Trained adapters: list, show, promote, roll back, try, block, remove.", no_args_is_help=True
@@ -217,3 +220,53 @@ def forget(
     from training.forget import forget as forget_customer
 
     print_json(forget_customer(context.obj, customer_id))
+
+
+def explain(
+    context: typer.Context,
+    message_id: Annotated[str, typer.Argument(help="Of a stored reply; `ask --json` and the API name it.")],
+    as_json: AsJson = False,
+) -> None:
+    """Where a stored reply comes from: decision, passages, versions, and the nearest training examples."""
+    from assistant.adapters import opened
+    from assistant.wiring import build_embedder
+    from retrieval.version import open_version
+    from training.explain import explain as explained
+    from training.explain import looked_up_in
+
+    settings: Settings = context.obj
+    with opened(settings) as store:
+        passage_of = looked_up_in(open_version(settings.index_folder))
+        found = explained(store, settings, passage_of, build_embedder(settings), message_id)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        show_explanation(found)
+
+
+def show_explanation(found: Explanation) -> None:
+    """An explanation as a story, from the question to what was learnt."""
+
+    def line(text: str, style: str = "") -> None:
+        out.print(text, style=style, markup=False, highlight=False)
+
+    line(f"Asked: {found.asked}")
+    if found.question and found.question != found.asked:
+        line(f"Understood as: {found.question}")
+    line(f"Reply: {found.reply}")
+    decision, versions = found.decision, found.versions
+    line(f"Decision: {decision['action']} ({decision['reason']}), evidence {decision['evidence']:.2f}")
+    line(f"Written by: {found.written_by}; asked: {found.consulted or 'no model'}")
+    if found.template:
+        line(f"Template: {found.template}")
+    line(f"Versions: {', '.join(f'{name} {value}' for name, value in versions.items() if value)}")
+    for seen in found.passages:
+        line(f"  [{seen.score:.3f}] {seen.title or ''} ({seen.passage_id})", "bold" if seen.quotes else "")
+        line(f"      {seen.text[:200] if seen.text else 'no longer in the knowledge base'}", "dim")
+    if found.unsupported_share is not None:
+        line(f"Sentences without support in these passages: {found.unsupported_share:.0%}")
+    if found.unsupported_sentence:
+        line(f"The model also wrote, and was not let through: {found.unsupported_sentence}")
+    line("Nearest training examples" + (f": none, {found.nearest_missing}" if found.nearest_missing else ":"))
+    for near in found.nearest:
+        line(f"  [{near.similarity:.3f}] {near.question[:100]} -> {near.reply[:100]}  ({near.conversation_id})")

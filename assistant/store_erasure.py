@@ -116,15 +116,6 @@ def erasures(store: Store) -> list[Erasure]:
         return [Erasure(row.customer_hash, frozenset(row.conversation_hashes), dict(row.receipt)) for row in rows]
 
 
-def queue_retrain(store: Store, occasion: str, reason: str) -> bool:
-    """Ask the worker for a learning cycle, once for each occasion; True if it was not asked before."""
-    with store.writing() as session:
-        if session.scalars(select(JobRow.id).where(JobRow.key == occasion)).first():
-            return False
-        session.add(JobRow(key=occasion, kind="retrain", reason=reason))
-        return True
-
-
 def _of(session: Session, table: Any, column: Any, ids: Collection[str]) -> list[Any]:
     """Rows of a table whose column is among `ids`."""
     return [row for chunk in _chunks(ids) for row in session.scalars(select(table).where(column.in_(chunk)))]

@@ -19,13 +19,15 @@ from assistant.pseudonyms import conversation_hash
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_adapters import block_adapters, read_register
-from assistant.store_erasure import Belongings, belongings, erase, queue_retrain, receipt_of
+from assistant.store_erasure import Belongings, belongings, erase, receipt_of
+from assistant.store_jobs import enqueue
 from assistant.tables import now, uuid7
 from training.dataset_version import examples_of, remove_version
 from training.erased_files import clean_files
 from training.examples import Example
 from training.lineage import erased_reason, read_lineage, tainted
 
+RETRAIN = "retrain"  # as the worker calls a learning cycle; importing worker.py takes seconds
 OUTSIDE = "files outside the home: exports and backups that were copied elsewhere, and the log files that were imported"
 
 
@@ -100,7 +102,7 @@ def _retrain(store: Store, register: Register, learnt: LearntFrom, receipt_id: s
     """Schedule a learning cycle when what serves holds the customer's rows."""
     if register.serving not in learnt.adapters:
         return "not needed: the serving model holds none of their rows"
-    queue_retrain(store, f"forget {receipt_id}", f"the serving adapter learnt from an erased customer ({receipt_id})")
+    enqueue(store, f"forget {receipt_id}", RETRAIN, f"the serving adapter learnt from an erased customer ({receipt_id})")
     return "scheduled: `assistant worker` runs it, or `assistant retrain` now; until then the serving adapter goes on"
 
 

@@ -20,6 +20,7 @@ from assistant.store import Store
 from assistant.store_jobs import CLAIM_SECONDS, Job, claim, enqueue, finish, postpone, renew
 from retrieval.failures import RetrievalError
 from training.cycle import retrain
+from training.live_watch import look_after
 from training.occasions import check_schedule, happened, scheduled
 
 RETRAIN = "retrain"
@@ -47,6 +48,8 @@ def work(settings: Settings, stop: threading.Event, run: Work = cycle) -> None:
             look = looked is None or (moment - looked).total_seconds() >= LOOK_SECONDS
             looked = moment if look else looked
             try:
+                if look:
+                    look_after(settings, store)
                 plan(settings, store, moment, look)
                 busy = run_one(settings, store, run)
             except AssistantError as error:  # the database is away: it may come back

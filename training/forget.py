@@ -102,7 +102,8 @@ def _retrain(store: Store, register: Register, learnt: LearntFrom, receipt_id: s
     """Schedule a learning cycle when what serves holds the customer's rows."""
     if register.serving not in learnt.adapters:
         return "not needed: the serving model holds none of their rows"
-    enqueue(store, f"forget {receipt_id}", RETRAIN, f"the serving adapter learnt from an erased customer ({receipt_id})")
+    reason = f"the serving adapter learnt from an erased customer (receipt {receipt_id})"
+    enqueue(store, f"forget {receipt_id}", RETRAIN, reason)
     return "scheduled: `assistant worker` runs it, or `assistant retrain` now; until then the serving adapter goes on"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from assistant.conversation import Message, Reply
+from assistant.mood import Mood
 from assistant.settings import Settings
 
 Reason = Literal[
@@ -17,19 +18,35 @@ Reason = Literal[
 ]
 
 
-def reason_for_person(asked: str, reply: Reply, earlier: Sequence[Message], settings: Settings) -> Reason | None:
-    """Why a person should join after `reply` to the words `asked`; `earlier` are the messages before, in order."""
+def reason_for_person(
+    asked: str, reply: Reply, earlier: Sequence[Message], settings: Settings, before: Mood | None = None
+) -> Reason | None:
+    """Why a person should join after `reply` to the words `asked`; `earlier` are the messages before, in order.
+
+    `before` is the mood of the customer's message before this one.
+    """
     if reply.trace.get("reason") == "asked_for_person":
         return "asked_for_person"
     if has_keyword(asked, settings.hand_over_keywords):
         return "keyword"
     if reply.intent is not None and reply.intent.name in settings.hand_over_intents:
         return "intent"
+    if is_anger(reply, before, settings.hand_over_anger):
+        return "anger"
     if reply.action != "hand_over" or not settings.hand_over_after:
         return None
     if 1 + failures_at_end(earlier) < settings.hand_over_after:
         return None
     return "thin_evidence" if settings.hand_over_after == 1 else "repeated_failure"
+
+
+def is_anger(reply: Reply, before: Mood | None, least: float) -> bool:
+    """Is the customer surely unhappy, and for the second time, or in a hurry, or without an answer? 0 is never."""
+    said = reply.trace.get("mood")
+    if not least or not said or said["sentiment"] != "negative" or said["confidence"] < least:
+        return False
+    again = before is not None and before.sentiment == "negative" and before.confidence >= least
+    return again or said["urgency"] >= least or reply.action == "hand_over"
 
 
 def has_keyword(text: str, keywords: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from assistant.conversation import Action
 from assistant.settings import Settings
+from assistant.templates import Fitting
 from assistant.understand import Understanding
 from retrieval.documents import SearchResult
 
@@ -33,12 +34,16 @@ def options(found: SearchResult, most: int = 3) -> tuple[str, ...]:
     return tuple(label for label in subjects if label)[:most]
 
 
-def decide(understood: Understanding, found: SearchResult, settings: Settings) -> Decision:
+def decide(
+    understood: Understanding, found: SearchResult, settings: Settings, fitting: Fitting | None = None
+) -> Decision:
     """The one place where a turn's course is chosen."""
     if understood.wants_person:
         return Decision("hand_over", "asked_for_person")
     if understood.small_talk:
         return Decision("small_talk", understood.small_talk)
+    if fitting is not None:
+        return Decision("template", "approved_template")
     if found.hits and found.evidence >= settings.answer_evidence:
         return Decision("answer", "evidence")
     if found.evidence >= settings.clarify_evidence and len(meanings := options(found)) > 1:

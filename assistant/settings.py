@@ -106,6 +106,21 @@ class Settings(BaseSettings):
     )
     history_tokens: int = Field(512, ge=0, description="Tokens of earlier turns shown to the model.")
 
+    template_similarity: float = Field(
+        0.8, ge=0, le=1, description="How near a question must be to one of an approved template's to get its wording."
+    )
+    template_values: dict[str, str] = Field(
+        {},
+        description="Values that templates may name in braces, such as phone for {phone}; {company} is always known.",
+    )
+    hand_over_anger: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="How sure of a bad mood to be before a person joins an angry customer: twice in a row, in a hurry, "
+        "or without an answer; 0 never.",
+    )
+
     order_patterns: list[str] = Field(
         [],
         description="Regular expressions of your order numbers, each with a group (?P<value>…), for masking.",

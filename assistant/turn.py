@@ -9,17 +9,21 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from assistant.conversation import Accepted, Completed, Delta, Event, Message, Reply, WaitingForPerson
+from assistant.conversation import Accepted, Completed, Delta, Event, Intent, Message, Reply, WaitingForPerson
 from assistant.engines import ChatMessage, Engine
 from assistant.hand_over_rules import Reason, reason_for_person
+from assistant.heard import Heard, Listener
+from assistant.mood import Mood
 from assistant.phrases import phrases
 from assistant.policy import Decision, decide
 from assistant.prompt import PROMPT_VERSION
 from assistant.settings import Settings
 from assistant.store import Store
+from assistant.store_moods import moods_of, record_mood
+from assistant.templates import Fitting
 from assistant.understand import Understanding, understand
 from assistant.writing import Draft, Writer
 from retrieval.documents import Hit, SearchResult
@@ -54,6 +58,7 @@ class Assistant:
     retriever: Retriever
     engine: Engine
     settings: Settings
+    listener: Listener | None = field(default=None, kw_only=True)
 
     async def reply(
         self, conversation_id: str, text: str, client_message_id: str | None = None
@@ -66,6 +71,7 @@ class Assistant:
             return
         conversation = await asyncio.to_thread(self.store.conversation, conversation_id)
         if conversation.state == "person":
+            await asyncio.to_thread(self._note_mood, message)
             yield WaitingForPerson("person_has_taken_over", "person")
             return
         history = await asyncio.to_thread(self.history, message)
@@ -75,6 +81,8 @@ class Assistant:
                     yield event
                     continue
                 stored = await asyncio.to_thread(self.store.add_reply, conversation_id, message.id, event.reply)
+                if said := event.reply.trace["mood"]:
+                    await asyncio.to_thread(record_mood, self.store, message.id, Mood(**said))
                 reason = await asyncio.to_thread(self._call_person, message, event.reply)
                 same = stored.text == event.reply.text  # else a simultaneous request for this message was first
                 yield Completed(stored.id, event.reply if same else await asyncio.to_thread(self.stored_reply, stored))
@@ -87,11 +95,12 @@ class Assistant:
         """Answer the last of `messages`, the customer's; nothing is stored. `given` hits replace retrieval."""
         watch = Stopwatch()
         understood = understand(messages)
+        heard = await self._hear(messages[-1].content, understood, given)
         watch.lap("understand")
-        found = await self._find(understood, given)
+        found = await self._find(understood, given, heard.fitting)
         watch.lap("retrieve")
-        decision = decide(understood, found, self.settings)
-        draft = Draft(self._phrase(decision, understood))
+        decision = decide(understood, found, self.settings, heard.fitting)
+        draft = Draft(heard.fitting.text if heard.fitting else self._phrase(decision, understood))
         if decision.action == "answer":
             writer = Writer(self.engine, self.retriever.embedder, self.settings)
             async with aclosing(writer.write(messages, understood, found)) as pieces:
@@ -106,7 +115,7 @@ class Assistant:
             yield Delta(draft.text)
         watch.lap("write")
         watch.mark("total")
-        yield Completed(None, self._reply(understood, found, decision, draft, watch))
+        yield Completed(None, self._reply(understood, heard, found, decision, draft, watch))
 
     async def answer_whole(self, messages: Sequence[ChatMessage], given: Sequence[Hit] | None = None) -> Reply:
         """`answer` without the streaming."""
@@ -124,7 +133,7 @@ class Assistant:
             action=message.action or "answer",
             citations=message.citations,
             evidence=trace.get("evidence", 0.0),
-            intent=None,
+            intent=Intent(**known) if (known := trace.get("intent")) else None,
             language=trace.get("language", "en"),
             model=trace.get("model"),
             adapter=trace.get("adapter"),
@@ -137,7 +146,23 @@ class Assistant:
         await self.engine.close()
         await asyncio.to_thread(self.store.close)
 
-    async def _find(self, understood: Understanding, given: Sequence[Hit] | None) -> SearchResult:
+    async def _hear(self, said: str, understood: Understanding, given: Sequence[Hit] | None) -> Heard:
+        """Intent, mood and fitting template; no template where the passages are given or nothing is asked."""
+        if self.listener is None:
+            return Heard()
+        heard = await asyncio.to_thread(self.listener.hear, said, understood.question, understood.language)
+        asks = given is None and not understood.small_talk and not understood.wants_person
+        return heard if asks else replace(heard, fitting=None)
+
+    def _note_mood(self, message: Message) -> None:
+        if self.listener is not None and (mood := self.listener.mood(message.text)):
+            record_mood(self.store, message.id, mood)
+
+    async def _find(
+        self, understood: Understanding, given: Sequence[Hit] | None, fitting: Fitting | None
+    ) -> SearchResult:
+        if fitting is not None:
+            return SearchResult(understood.question, (), fitting.similarity)
         if given is not None:
             return SearchResult(understood.question, tuple(given), 1.0 if given else 0.0)
         if understood.small_talk or understood.wants_person:
@@ -161,11 +186,19 @@ class Assistant:
         return said.hand_over if decision.reason == "asked_for_person" else said.dont_know
 
     def _reply(
-        self, understood: Understanding, found: SearchResult, decision: Decision, draft: Draft, watch: Stopwatch
+        self,
+        understood: Understanding,
+        heard: Heard,
+        found: SearchResult,
+        decision: Decision,
+        draft: Draft,
+        watch: Stopwatch,
     ) -> Reply:
         hits = [{"passage_id": hit.passage.id, "score": round(hit.score, 4)} for hit in found.hits]
         trace: dict[str, Any] = {
             "reason": decision.reason,
+            "mood": asdict(heard.mood) if heard.mood else None,
+            "template": heard.fitting.template.id if heard.fitting else None,
             "question": understood.question,
             "hits": hits,
             "written_by": draft.written_by,
@@ -179,7 +212,7 @@ class Assistant:
             action=decision.action,
             citations=draft.citations,
             evidence=round(found.evidence, 4),
-            intent=None,
+            intent=heard.intent,
             language=understood.language,
             model=draft.model,
             adapter=draft.adapter,
@@ -190,7 +223,9 @@ class Assistant:
     def _call_person(self, message: Message, reply: Reply) -> Reason | None:
         """Ask for a person if a rule says so after this reply to `message`; why, if so."""
         earlier = self.store.messages_until(message.id, HISTORY_MESSAGES)[:-1]
-        reason = reason_for_person(message.text, reply, earlier, self.settings)
+        asked = [said.id for said in earlier if said.author == "customer"][-1:]
+        before = moods_of(self.store, asked).get(asked[0]) if asked else None
+        reason = reason_for_person(message.text, reply, earlier, self.settings, before)
         if reason is not None:
             self.store.request_person(message.conversation_id, reason)
         return reason

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from assistant.adapters import serving_adapter
 from assistant.engines import Engine
 from assistant.engines.choose import open_engine
+from assistant.heard import Listener
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.turn import Assistant
-from assistant.weights import ensure_models
+from assistant.weights import ensure_models, ensure_multilingual
 from retrieval.embed import Embedder, load_embedder
 from retrieval.search import Retriever
 
@@ -22,9 +24,16 @@ def build_embedder(settings: Settings) -> Embedder:
     return load_embedder(name, settings.threads)
 
 
+def multilingual_loader(settings: Settings) -> Callable[[], Embedder] | None:
+    """Loads the embedder for all languages; None where the settings do without a second one."""
+    if settings.embedder or settings.multilingual == "never":
+        return None
+    return lambda: load_embedder(str(ensure_multilingual(settings)), settings.threads)
+
+
 def build_retriever(settings: Settings) -> Retriever:
     """Search over the home's index."""
-    return Retriever(build_embedder(settings), Path(settings.index_folder))
+    return Retriever(build_embedder(settings), Path(settings.index_folder), multilingual_loader(settings))
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -36,7 +45,8 @@ def build_assistant(settings: Settings) -> Assistant:
     """Everything a turn needs, ready to answer. Raises Unavailable when a part is missing."""
     store = Store(settings.sqlalchemy_url)
     retriever = build_retriever(settings)
-    return Assistant(store=store, retriever=retriever, engine=build_engine(settings), settings=settings)
+    listener = Listener(settings, store, retriever.embedder)
+    return Assistant(store, retriever, build_engine(settings), settings, listener=listener)
 
 
 async def adopt_adapter(assistant: Assistant) -> None:

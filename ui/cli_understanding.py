@@ -1,4 +1,4 @@
-"""The commands that teach understanding: `intents`.
+"""The commands that teach understanding: `intents` and `mood`.
 
 Knows how results look in the terminal and as JSON; the work is done in `assistant` and `training`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from retrieval.embed import Embedder
 
 intents = typer.Typer(help="Teach the assistant what customers want, from examples.", no_args_is_help=True)
+
+mood = typer.Typer(help="How customers' messages sound: sentiment and urgency.", no_args_is_help=True)
 
 AT_ONCE = 64
 
@@ -157,3 +160,61 @@ def list_intents(context: typer.Context, as_json: AsJson = False) -> None:
     for row in rows:
         table.add_row(str(row["intent"] or "(out of scope)"), str(row["examples"]))
     out.print(table)
+
+
+@mood.command("train")
+def train_moods(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="JSONL or CSV with text and label: negative, neutral, positive, urgent or calm."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Learn moods from your own labelled messages; without a file from the product's own sentences."""
+    from assistant.wiring import build_embedder
+    from training.mood_training import train_mood
+
+    with opened(context.obj) as store, steps_bar(say) as progress:
+        report = train_mood(context.obj, store, build_embedder(context.obj), file, progress)
+    if as_json:
+        print_json(report.to_dict())
+        return
+    for failure in report.failed[:20]:
+        out.print(f"  {failure.place}: {failure.reason}", style="red", markup=False)
+    for kind, score in report.macro_f1.items():
+        out.print(f"{kind}: macro-F1 {score:.3f} cross-validated", highlight=False)
+    out.print('Next: assistant mood classify "a message"')
+
+
+@mood.command("classify")
+def classify_mood(
+    context: typer.Context,
+    text: Annotated[str | None, typer.Argument(help="A customer's message.")] = None,
+    as_json: AsJson = False,
+    batch: Batch = None,
+) -> None:
+    """How a message sounds."""
+    from assistant.heard import open_mood
+    from assistant.wiring import build_embedder
+
+    one_of(text, batch)
+    embedder = build_embedder(context.obj)
+    with opened(context.obj) as store:
+        model = open_mood(context.obj, store, embedder)
+    if model is None:
+        raise InvalidInput("no moods were learnt with this embedder; learn them first: assistant mood train")
+    if batch is None:
+        found = model.mood(embedder.encode_queries([text or ""])[0], text or "")
+        if as_json:
+            print_json({"id": None, "mood": asdict(found) if found else None})
+        else:
+            out.print(f"{found.sentiment} ({found.confidence:.2f}), urgency {found.urgency:.2f}" if found else "none")
+        return
+    for line in read_lines(batch):
+        asked = message_of(line)
+        if line.error is not None or asked is None:
+            print_json({"id": line.id, "error": line.error or 'give "text", a customer\'s message'})
+            continue
+        found = model.mood(embedder.encode_queries([asked])[0], asked)
+        print_json({"id": line.id, "mood": asdict(found) if found else None})

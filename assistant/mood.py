@@ -1,0 +1,78 @@
+"""How a customer's message sounds: negative, neutral or positive, and whether it cannot wait. English and Chinese.
+
+Small heads on the embedder, one pair per language; the shipped ones belong to the default embedder, a team's own
+replace them. Knows texts and vectors; what to do about a mood is `policy.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from assistant.tables_understanding import Sentiment
+from assistant.text_heads import TextHeads, heads_from
+from assistant.understand import language_of
+
+SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
+LANGUAGES = ("en", "zh")
+SHIPPED = Path(__file__).parent / "data" / "mood.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """`confidence` in the sentiment; `urgency`: chance 0..1 that the message cannot wait."""
+
+    sentiment: Sentiment
+    confidence: float
+    urgency: float
+
+
+@dataclass(frozen=True, slots=True)
+class MoodModel:
+    """Heads by language; a language without heads has no mood."""
+
+    sentiment: Mapping[str, TextHeads]  # classes as in SENTIMENTS
+    urgency: Mapping[str, TextHeads]  # 0 can wait, 1 cannot
+
+    def mood(self, vector: np.ndarray, text: str) -> Mood | None:
+        """The mood of a message with its unit vector (d,)."""
+        language = language_of(text)
+        if language not in self.sentiment or not text.strip():
+            return None
+        chances = np.exp(self.sentiment[language].log_chances(vector[None], [text])[0])
+        best = int(chances.argmax())
+        urgency = 0.0
+        if language in self.urgency:
+            urgency = float(np.exp(self.urgency[language].log_chances(vector[None], [text])[0][1]))
+        return Mood(SENTIMENTS[best], round(float(chances[best]), 4), round(urgency, 4))
+
+    def save(self, file: Path, embedder: str) -> None:
+        """Write one safetensors file."""
+        tensors: dict[str, np.ndarray] = {}
+        for kind, heads in (("sentiment", self.sentiment), ("urgency", self.urgency)):
+            for language, head in heads.items():
+                tensors |= head.tensors(f"{kind}.{language}")
+        save_file(tensors, file, metadata={"about": json.dumps({"embedder": embedder})})
+
+
+def load_mood(file: Path) -> MoodModel:
+    """Read what `save` wrote; the caller has verified the file."""
+    with safe_open(file, framework="numpy") as tensors:
+        read = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 (not a mapping)
+    present = {tuple(name.split(".")[:2]) for name in read}
+    return MoodModel(
+        {la: heads_from(read, f"sentiment.{la}") for la in LANGUAGES if ("sentiment", la) in present},
+        {la: heads_from(read, f"urgency.{la}") for la in LANGUAGES if ("urgency", la) in present},
+    )
+
+
+def made_for(file: Path) -> str:
+    """The fingerprint of the embedder that the heads of a file belong to."""
+    with safe_open(file, framework="numpy") as tensors:
+        return str(json.loads(tensors.metadata()["about"])["embedder"])

@@ -25,7 +25,7 @@ from assistant.templates import Fitting, TemplateShelf, shelf
 from retrieval.embed import Embedder
 
 LOOK_SECONDS = 10.0  # between looks for newer models
-SHIPPED_SHA256 = "7e8f2366c6a7cd40ea4bbb230ac4401e93c28236af0b0298b408f2d4b4fa33c3"
+SHIPPED_SHA256 = "4183fc503a269ddfe73a490650f10fbb606e71fb8bcf486ae7b24a75373ceb89"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,10 @@ not happy with {} at all
 you people lied to me about {}
 {} is overpriced rubbish
 shame on you for {}
+i have been on hold for hours about {}, this is ridiculous
+what a ridiculous way to handle {}
+unacceptable that {} takes this long
+two hours wasted on {}, awful
 i will never buy from you again because of {}
 {} charged me twice and no one answers
 frustrated does not begin to describe how i feel about {}
@@ -170,6 +174,11 @@ CHINESE = Words(
 垃圾{}
 {}少了东西
 {}太让人无语了
+等了两个小时{}还没到
+{}太差了，不会再来
+{}送错了，态度还差
+{}很难吃
+{}太慢
 """,
     positive="""
 {}很好
@@ -212,6 +221,9 @@ CHINESE = Words(
 {}有保修吗
 朋友可以代取{}吗
 {}昨天收到了，怎么安装
+请问怎么退{}
+{}坏了怎么办
+多久可以退{}
 """,
     urgent="""
 今天就要{}

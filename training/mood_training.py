@@ -33,7 +33,7 @@ URGENCY = {"urgent": True, "calm": False, "not_urgent": False}
 FOLDS = 4
 DENSE_C = 10.0  # moods are noisier than intents
 OWN_C = 4.0
-OWN_BLEND = np.array([0.6, 1.0], dtype=np.float32)
+OWN_BLEND = {"en": (0.6, 1.5), "zh": (0.05, 2.5)}  # the default embedder does not read Chinese
 FEWEST = 8  # examples of each class below which nothing is learnt
 
 
@@ -114,7 +114,7 @@ def fit_moods(
                 heads[language], scores[f"{kind}.{language}"] = fit_blended(rows_of, texts, labels)
             else:  # sentences made from patterns say nothing of how sure to be of real messages
                 fitted = fit_text_heads(rows_of, texts, labels, c=OWN_C, balanced=True)
-                heads[language] = replace(fitted, blend=OWN_BLEND)
+                heads[language] = replace(fitted, blend=np.array(OWN_BLEND[language], dtype=np.float32))
     return MoodModel(sentiment, urgency), scores
 
 

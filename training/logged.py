@@ -58,7 +58,14 @@ def _message(message: Message, approval: Approval | None, given: tuple[Passage, 
     if approval is None or not approval.valid:
         return said
     judged = approval.kind == "person"
-    return replace(said, approved=True, corrected=approval.corrected, judged=judged, reinstated=approval.reinstated)
+    return replace(
+        said,
+        approved=True,
+        corrected=approval.corrected,
+        approved_at=approval.created_at,
+        judged=judged,
+        reinstated=approval.reinstated,
+    )
 
 
 def from_transcript(

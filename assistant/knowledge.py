@@ -11,9 +11,9 @@ from pathlib import Path
 
 from assistant.settings import Settings
 from assistant.store import Store
-from assistant.wiring import build_embedder
+from assistant.wiring import build_embedder, multilingual_loader
 from retrieval.failures import IndexMissing
-from retrieval.ingest import IngestReport, ingest, remove
+from retrieval.ingest import IngestReport, Second, ingest, remove
 from retrieval.version import CatalogueEntry, open_version
 
 Progress = Callable[[str, int, int | None], None]
@@ -22,9 +22,14 @@ Progress = Callable[[str, int, int | None], None]
 def ingest_documents(
     settings: Settings, paths: Sequence[Path], source: str | None, *, prune: bool, progress: Progress
 ) -> IngestReport:
-    """Add or update documents and publish them; raises RetrievalError when a path does not exist."""
+    """Add or update documents and publish them; without paths, rebuild the index where it is out of date.
+
+    Raises RetrievalError when a path does not exist.
+    """
     embedder = build_embedder(settings)
-    report = ingest(paths, source, embedder, settings.index_folder, progress, prune=prune)
+    loader = multilingual_loader(settings)
+    second = None if loader is None else Second(loader, settings.multilingual == "always")
+    report = ingest(paths, source, embedder, settings.index_folder, progress, prune=prune, second=second)
     sync_catalogue(settings)
     return report
 

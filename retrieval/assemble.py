@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retrieval.dense import read_rows
-from retrieval.publish import Content
+from retrieval.publish import Content, SecondContent
+from retrieval.scripts import is_foreign
 from retrieval.staging import StagedVectors, find_rows, same_model, text_keys
-from retrieval.version import CatalogueEntry, EmbedderId, FileRecord, Passages, Version, passage_of
+from retrieval.version import (
+    SECOND,
+    CatalogueEntry,
+    EmbedderId,
+    FileRecord,
+    Passages,
+    SecondVectors,
+    Version,
+    passage_of,
+)
 from retrieval.views import views
 
 if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
@@ -25,6 +36,17 @@ if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
 
 BATCH = 4096  # texts encoded between two durable steps
 _GATHER = 8192  # vectors in memory while a version is written
+
+
+Texts = tuple[np.ndarray, np.ndarray, np.ndarray]  # passage, which text of it, and key of each text
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An embedder and what identifies it."""
+
+    embedder: Embedder
+    id: EmbedderId
 
 
 class Assembly:
@@ -56,33 +78,60 @@ class Assembly:
 
     def content(
         self,
-        embedder: Embedder,
-        model: EmbedderId,
+        model: Model,
+        second: Model | None,
         staging: Path,
         files: Sequence[FileRecord],
         progress: Callable[[int, int], None],
     ) -> Content:
-        """Encode what has no vector yet; `progress` gets texts done and texts to do."""
-        owner, ordinal, keys = self._texts()
-        usable = self._old if self._old is not None and same_model(self._old.embedder, model) else None
-        rows = np.full(len(keys), -1, np.int64) if usable is None else find_rows(usable.keys, keys)
-        staged = StagedVectors(staging, model)
-        missing = np.flatnonzero((rows < 0) & (find_rows(staged.keys, keys) < 0))
-        _, first = np.unique(keys[missing], axis=0, return_index=True)
-        self._encode(missing[np.sort(first)], owner, ordinal, staged, embedder, progress)
-        staged_rows = find_rows(staged.keys, keys)
+        """Encode what has no vector yet; `progress` gets texts done and texts to do, for one model after the other."""
+        texts = self._texts()
+        usable = self._old if self._old is not None and same_model(self._old.embedder, model.id) else None
         return Content(
-            embedder=model,
+            embedder=model.id,
             documents=self.documents,
             files=files,
             passages=self.lines(),
-            vectors=_gathered(rows, usable, staged_rows, staged),
-            owner=owner,
-            keys=keys,
+            vectors=self._vectors(model, texts, usable, staging, progress),
+            owner=texts[0],
+            keys=texts[2],
+            centroids=None if usable is None else usable.centroids,
+            second=None if second is None else self._second(second, texts, staging, progress),
+        )
+
+    def foreign(self) -> bool:
+        """Is any passage not in the Latin script?"""
+        return any(not line.isascii() and is_foreign(passage_of(line).text) for line in self.lines())
+
+    def _second(self, model: Model, texts: Texts, staging: Path, progress: Callable[[int, int], None]) -> SecondContent:
+        old = self._old.second if self._old is not None else None
+        usable = old if old is not None and same_model(old.embedder, model.id) else None
+        return SecondContent(
+            embedder=model.id,
+            foreign=self.foreign(),
+            vectors=self._vectors(model, texts, usable, staging / SECOND, progress),
             centroids=None if usable is None else usable.centroids,
         )
 
-    def _texts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _vectors(
+        self,
+        model: Model,
+        texts: Texts,
+        usable: Version | SecondVectors | None,
+        staging: Path,
+        progress: Callable[[int, int], None],
+    ) -> Iterator[np.ndarray]:
+        """Chunks of a model's vectors of the texts; what neither `usable` nor the staging folder has is encoded."""
+        owner, ordinal, keys = texts
+        known = self._old.keys if self._old is not None and usable is not None else None
+        rows = np.full(len(keys), -1, np.int64) if known is None else find_rows(known, keys)
+        staged = StagedVectors(staging, model.id)
+        missing = np.flatnonzero((rows < 0) & (find_rows(staged.keys, keys) < 0))
+        _, first = np.unique(keys[missing], axis=0, return_index=True)
+        self._encode(missing[np.sort(first)], owner, ordinal, staged, model.embedder, progress)
+        return _gathered(rows, usable, find_rows(staged.keys, keys), staged)
+
+    def _texts(self) -> Texts:
         """For each text: its passage (int32), which of the passage's texts it is (int32), its key (2 uint64)."""
         owner, ordinal = array("i"), array("i")
         keys: list[np.ndarray] = [np.empty((0, 2), np.uint64)]
@@ -122,11 +171,21 @@ def without(old: Version, dropped: frozenset[str]) -> Content:
         documents=kept,
         files=[record for record in old.files if dropped.isdisjoint(record.documents)],
         passages=(old.passages.line(int(number)) for number in numbers),
-        vectors=(read_rows(old.folder / "vectors.npy", rows[at : at + _GATHER]) for at in range(0, len(rows), _GATHER)),
+        vectors=_chunks(old.folder, rows),
         owner=renumbered[old.owner[rows]],
         keys=old.keys[rows],
         centroids=old.centroids,
+        second=None if old.second is None else _second_without(old.second, rows),
     )
+
+
+def _second_without(old: SecondVectors, rows: np.ndarray) -> SecondContent:
+    return SecondContent(old.embedder, old.foreign, _chunks(old.folder, rows), old.centroids)
+
+
+def _chunks(folder: Path, rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Some rows of the vectors in a folder, a chunk at a time."""
+    return (read_rows(folder / "vectors.npy", rows[at : at + _GATHER]) for at in range(0, len(rows), _GATHER))
 
 
 def _told_from(start: int, total: int, progress: Callable[[int, int], None], done: int) -> None:
@@ -139,7 +198,7 @@ def _passage_numbers(entries: Sequence[CatalogueEntry]) -> np.ndarray:
 
 
 def _gathered(
-    old_rows: np.ndarray, old: Version | None, staged_rows: np.ndarray, staged: StagedVectors
+    old_rows: np.ndarray, old: Version | SecondVectors | None, staged_rows: np.ndarray, staged: StagedVectors
 ) -> Iterator[np.ndarray]:
     """Chunks of vectors, each row from the old version if it has it, else from the staged ones."""
     for start in range(0, len(old_rows), _GATHER):

@@ -21,9 +21,12 @@ class Signals:
 
 INTERCEPT = -4.96
 WEIGHTS = (5.65, 8.68, 2.37)  # in the order of the signals
+MULTILINGUAL_INTERCEPT = -4.96  # the same for the cosines of the embedder for all languages
+MULTILINGUAL_WEIGHTS = (5.65, 8.68, 2.37)
 
 
-def probability(signals: Signals) -> float:
+def probability(signals: Signals, multilingual: bool = False) -> float:
     """The chance 0..1 that the question is answered."""
-    total = INTERCEPT + sum(weight * value for weight, value in zip(WEIGHTS, astuple(signals), strict=True))
+    intercept, weights = (MULTILINGUAL_INTERCEPT, MULTILINGUAL_WEIGHTS) if multilingual else (INTERCEPT, WEIGHTS)
+    total = intercept + sum(weight * value for weight, value in zip(weights, astuple(signals), strict=True))
     return 1 / (1 + math.exp(-total))

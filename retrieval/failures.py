@@ -37,6 +37,15 @@ class IndexCorrupt(RetrievalError):
         )
 
 
+class IndexOutdated(RetrievalError):
+    """The index was made by an older program or with another embedder."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"index file {str(path)!r} {reason}: run `assistant ingest`, which rebuilds it from the passages it holds"
+        )
+
+
 class IngestBusy(RetrievalError):
     """Another process is changing the same index."""
 

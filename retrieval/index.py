@@ -18,8 +18,10 @@ from retrieval.lexical import LexicalIndex
 from retrieval.version import (
     CELLS,
     LEXICAL,
+    SECOND,
     CatalogueEntry,
     Manifest,
+    SecondVectors,
     Version,
     current_version,
     first_damaged,
@@ -38,9 +40,8 @@ class Index(Version):
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         super().__init__(folder, manifest)
         self.lexical = self._open_lexical(manifest)
-        self._dense = DenseIndex(self.vectors, None)
-        if needs_cells(len(self.vectors)):
-            self._dense = self._open_cells(manifest)
+        self._dense = _open_dense(self, manifest, "")
+        self.multilingual = None if self.second is None else Multilingual(self, self.second, manifest)
 
     def dense(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Vector numbers (q, k') int64 and cosines (q, k') float32 for unit queries (q, d); see DenseIndex.search."""
@@ -58,11 +59,36 @@ class Index(Version):
         log.warning("keyword index %s is missing or damaged: rebuilt from the passages", self.folder / LEXICAL)
         return LexicalIndex.build(lexical_text(passage) for passage in self.passages)
 
-    def _open_cells(self, manifest: Manifest) -> DenseIndex:
-        if first_damaged(self.folder, manifest, [CELLS]) is None:
-            return DenseIndex(self.vectors, load_cells(self.folder / CELLS))
-        log.warning("vector index %s is missing or damaged: rebuilt from the vectors", self.folder / CELLS)
-        return DenseIndex(self.vectors, build_cells(self.folder / "vectors.npy", self.centroids))
+
+class Multilingual:
+    """The same passages by the vectors of the second embedder; what retrieval/ranking.py needs of an index."""
+
+    def __init__(self, index: Index, second: SecondVectors, manifest: Manifest) -> None:
+        self.passages, self.owner, self.lexical = index.passages, index.owner, index.lexical
+        self.vectors = second.vectors
+        self.foreign = second.foreign
+        self._index = index
+        self._dense = _open_dense(second, manifest, f"{SECOND}/")
+
+    @property
+    def named(self) -> Named:
+        """As `Index.named`."""
+        return self._index.named
+
+    def dense(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """As `Index.dense`."""
+        return self._dense.search(queries, k)
+
+
+def _open_dense(of: Version | SecondVectors, manifest: Manifest, prefix: str) -> DenseIndex:
+    """The searchable vectors in a folder; `prefix` is where the manifest has it."""
+    if not needs_cells(len(of.vectors)):
+        return DenseIndex(of.vectors, None)
+    root = of.folder.parent if prefix else of.folder
+    if first_damaged(root, manifest, [prefix + CELLS]) is None:
+        return DenseIndex(of.vectors, load_cells(of.folder / CELLS))
+    log.warning("vector index %s is missing or damaged: rebuilt from the vectors", of.folder / CELLS)
+    return DenseIndex(of.vectors, build_cells(of.folder / "vectors.npy", of.centroids))
 
 
 def open_index(root: Path) -> Index:

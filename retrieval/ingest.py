@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from retrieval.assemble import Assembly, without
+from retrieval.assemble import Assembly, Model, without
 from retrieval.catalogue import Catalogue, FileKey
 from retrieval.documents import Document
 from retrieval.failures import IndexMissing, UnknownDocument
@@ -24,8 +24,8 @@ from retrieval.publish import changing, clean, publish
 from retrieval.readers import Failure, Reader, SourceFile, list_files
 from retrieval.split import RECIPE as SPLITTING
 from retrieval.split import split
-from retrieval.staging import discard, same_model
-from retrieval.version import CatalogueEntry, EmbedderId, FileRecord, Version, file_sha256, open_version
+from retrieval.staging import discard, identify, same_model
+from retrieval.version import FORMAT, CatalogueEntry, FileRecord, Version, file_sha256, open_version
 
 if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
     from retrieval.embed import Embedder
@@ -33,8 +33,29 @@ if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
 # Called with the stage "read", "embed" or "publish", documents done, and documents in all (0: not known yet).
 Progress = Callable[[str, int, int], None]
 
-_PROBE = "Where is my order, and how do I return it? 我的订单在哪里，怎样退货？"
 _STAGING = "staging"
+_SMALL = 400  # passages that a second embedder reads within a minute
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """A second embedder, for all languages, and when it is used; it is loaded only then.
+
+    Without `always`: for a base with text outside the Latin script and for a small one, where it costs little and
+    lets questions of any language be answered.
+    """
+
+    load: Callable[[], Embedder]
+    always: bool = False
+
+    def wanted(self, assembly: Assembly) -> bool:
+        """Does this base get its vectors?"""
+        return self.always or len(assembly) <= _SMALL or assembly.foreign()
+
+    def model(self) -> Model:
+        """The loaded embedder."""
+        embedder = self.load()
+        return Model(embedder, identify(embedder))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +85,30 @@ def ingest(
     *,
     prune: bool = False,
     limits: ParseLimits | None = None,
+    second: Second | None = None,
 ) -> IngestReport:
     """Bring the index under `root` up to date with files and folders; `prune` removes what is gone from them.
 
+    Without paths it is only rebuilt, from the passages it holds, where the format or an embedder has changed.
     `source` defaults to the name of each file or folder. Raises IngestBusy, IndexCorrupt, NothingToIngest.
     """
     started = time.monotonic()
     tell = progress or _silent
     with changing(root):
         old = _open_or_none(root)
+        if old is None and not paths:
+            raise IndexMissing(root)
         files, failures = list_files(paths, source)
         reading = _Reading(root / _STAGING, old, files, embedder, tell)
         reading.run(files, limits or ParseLimits())
         gone = reading.catalogue.gone(frozenset(reading.complete))
         dropped = gone.lines | (gone.others if prune else frozenset())
-        model = _identify(embedder)
-        swapped = old is not None and not same_model(old.embedder, model)
+        assembly = _assemble(old, reading, dropped)
+        model = Model(embedder, identify(embedder))
+        other = None if second is None or not second.wanted(assembly) else second.model()
         passages = len(old.passages) if old is not None else 0
-        if reading.entries or dropped or swapped:
-            passages = _publish(root, old, reading, dropped, embedder, model, tell)
+        if reading.entries or dropped or _outdated(old, model, other):
+            passages = _publish(root, old, reading, dropped, assembly, model, other, tell)
         discard(root / _STAGING)
     return IngestReport(
         added=reading.added,
@@ -198,23 +224,38 @@ class _Reading:
         return [identifier]
 
 
+def _assemble(old: Version | None, reading: _Reading, dropped: frozenset[str]) -> Assembly:
+    replaced = dropped | {entry.id for entry in reading.entries}
+    known = [] if old is None else [e for e in old.documents.values() if e.id not in replaced]
+    return Assembly(old, known, reading.new_passages, reading.entries)
+
+
+def _outdated(old: Version | None, model: Model, second: Model | None) -> bool:
+    """Was the old version made by another program or with other embedders?"""
+    if old is None:
+        return False
+    if old.format != FORMAT or not same_model(old.embedder, model.id):
+        return True
+    if old.second is None or second is None:
+        return (old.second is None) != (second is None)
+    return not same_model(old.second.embedder, second.id)
+
+
 def _publish(
     root: Path,
     old: Version | None,
     reading: _Reading,
     dropped: frozenset[str],
-    embedder: Embedder,
-    model: EmbedderId,
+    assembly: Assembly,
+    model: Model,
+    second: Model | None,
     tell: Progress,
 ) -> int:
-    replaced = dropped | {entry.id for entry in reading.entries}
-    known = [] if old is None else [e for e in old.documents.values() if e.id not in replaced]
     records = {} if old is None else {(r.source, r.path): r for r in old.files}
-    assembly = Assembly(old, known, reading.new_passages, reading.entries)
-    documents = len(reading.entries)
+    documents = len(reading.entries) or len(assembly.documents)
     content = assembly.content(
-        embedder,
         model,
+        second,
         root / _STAGING / "vectors",
         [r for r in (records | reading.records).values() if dropped.isdisjoint(r.documents)],
         lambda done, total: tell("embed", documents * done // max(total, 1), documents),
@@ -238,11 +279,6 @@ def _entry(document: Document, identifier: str, content_hash: str, passages: int
         language=document.language,
         url=document.url,
     )
-
-
-def _identify(embedder: Embedder) -> EmbedderId:
-    probe = embedder.encode([_PROBE])[0]
-    return EmbedderId(embedder.name, embedder.dimension, tuple(float(x) for x in probe))
 
 
 def _open_or_none(root: Path) -> Version | None:

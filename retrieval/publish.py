@@ -30,6 +30,7 @@ from retrieval.version import (
     FORMAT,
     LEXICAL,
     MANIFEST,
+    SECOND,
     VERSIONS,
     CatalogueEntry,
     EmbedderId,
@@ -39,6 +40,16 @@ from retrieval.version import (
     file_sha256,
 )
 from retrieval.views import lexical_text
+
+
+@dataclass(frozen=True, slots=True)
+class SecondContent:
+    """Vectors of the same texts by a second embedder; `foreign`: whether any passage is not in the Latin script."""
+
+    embedder: EmbedderId
+    foreign: bool
+    vectors: Iterable[np.ndarray]
+    centroids: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,7 @@ class Content:
     owner: np.ndarray  # (n_vectors,) int32
     keys: np.ndarray  # (n_vectors, 2) uint64
     centroids: np.ndarray | None = None  # of the previous version, to spare the training
+    second: SecondContent | None = None
 
 
 @contextmanager
@@ -77,7 +89,7 @@ def publish(root: Path, content: Content) -> str:
     folder = root / VERSIONS / version
     folder.mkdir(parents=True)
     _write_files(folder, content)
-    manifest = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "version": version,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,6 +105,8 @@ def publish(root: Path, content: Content) -> str:
             if path.is_file()
         },
     }
+    if content.second is not None:
+        manifest[SECOND] = {"embedder": asdict(content.second.embedder), "foreign": content.second.foreign}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     _sync_tree(folder)
     _sync(folder.parent)
@@ -114,14 +128,25 @@ def clean(root: Path, keep: int = 2) -> None:
 def _write_files(folder: Path, content: Content) -> None:
     with (folder / "passages.jsonl").open("wb") as out:
         out.writelines(content.passages)
-    _write_rows(folder / "vectors.npy", content.vectors, (len(content.owner), content.embedder.dimension))
+    _write_vectors(folder, content.vectors, (len(content.owner), content.embedder.dimension), content.centroids)
+    if (second := content.second) is not None:
+        (folder / SECOND).mkdir()
+        shape = (len(content.owner), second.embedder.dimension)
+        _write_vectors(folder / SECOND, second.vectors, shape, second.centroids)
     np.save(folder / "owner.npy", content.owner.astype(np.int32))
     np.save(folder / "keys.npy", content.keys)
     _write_lines(folder / "documents.jsonl", (d.to_dict() for d in content.documents))
     _write_lines(folder / "files.jsonl", (asdict(f) for f in content.files))
     LexicalIndex.build(lexical_text(p) for p in Passages(folder / "passages.jsonl")).save(folder / LEXICAL)
-    if needs_cells(len(content.owner)):
-        cells = build_cells(folder / "vectors.npy", content.centroids)
+
+
+def _write_vectors(
+    folder: Path, chunks: Iterable[np.ndarray], shape: tuple[int, int], centroids: np.ndarray | None
+) -> None:
+    """The vectors and, beyond the exact limit, their cells."""
+    _write_rows(folder / "vectors.npy", chunks, shape)
+    if needs_cells(shape[0]):
+        cells = build_cells(folder / "vectors.npy", centroids)
         np.save(folder / CENTROIDS, centroids_of(cells))
         save_cells(cells, folder / CELLS)
 

@@ -7,17 +7,20 @@ meant, and then the last text is asked alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-
-import numpy as np
 
 from retrieval.documents import Passage, SearchResult
 from retrieval.embed import Embedder
 from retrieval.entities import Named
-from retrieval.index import Index, current_version, open_index
+from retrieval.failures import IndexOutdated
+from retrieval.index import Index, Multilingual, current_version, open_index
 from retrieval.ranking import Question, rank
+from retrieval.scripts import is_foreign
+from retrieval.staging import identify, same_model
+from retrieval.version import EmbedderId
 
 SURE = 0.3  # weight of a name from which on the question is asked about it
 
@@ -44,9 +47,12 @@ def asked_of(named: Named, query: str, said: Sequence[str] = ()) -> Asked:
 class Retriever:
     """Searches whatever version is published; safe to use from several threads."""
 
-    def __init__(self, embedder: Embedder, root: Path) -> None:
+    def __init__(self, embedder: Embedder, root: Path, second: Callable[[], Embedder] | None = None) -> None:
+        """`second` loads the embedder for all languages when it is first needed."""
         self.embedder = embedder
         self.root = root
+        self._load_second = second
+        self._second: Embedder | None = None
         self._index: Index | None = None
         self._lock = threading.Lock()
 
@@ -55,8 +61,15 @@ class Retriever:
         """The current version, reopened after a publish; raises IndexMissing."""
         with self._lock:
             if self._index is None or current_version(self.root) != self._index.version:
-                self._index = open_index(self.root)
+                index = open_index(self.root)
+                if not same_model(index.embedder, self._identity):
+                    raise IndexOutdated(index.folder, f"was made with the embedder {index.embedder_name!r}")
+                self._index = index
             return self._index
+
+    @cached_property
+    def _identity(self) -> EmbedderId:
+        return identify(self.embedder)
 
     @property
     def version(self) -> str | None:
@@ -79,16 +92,59 @@ class Retriever:
             asked_of(index.named, query, said)
             for query, said in zip(queries, conversations or [()] * len(queries), strict=True)
         ]
-        texts = list(dict.fromkeys(text for one in asked for text in (one.text, one.named_text)))
-        vectors = dict(zip(texts, self.embedder.encode_queries(texts), strict=True))
-        return [rank(index, self._question(one, vectors), k) for one in asked]
+        other = index.multilingual if self._load_second is not None else None
+        foreign = [other is not None and is_foreign(one.text) for one in asked]
+        plain = self._ranked(index, [one for one, is_other in zip(asked, foreign, strict=True) if not is_other], k)
+        if other is None or not (other.foreign or any(foreign)):
+            return plain
+        read = self._ranked(other, asked if other.foreign else [a for a, f in zip(asked, foreign, strict=True) if f], k)
+        return list(_chosen(foreign, iter(plain), iter(read), other.foreign))
 
-    def _question(self, asked: Asked, vectors: Mapping[str, np.ndarray]) -> Question:
-        unread = self.embedder.unknown_share(asked.text)
-        return Question(asked.text, vectors[asked.text], unread, asked.in_play, vectors[asked.named_text])
+    def _ranked(self, index: Index | Multilingual, asked: Sequence[Asked], k: int) -> list[SearchResult]:
+        """Each question's hits by the vectors of one embedder."""
+        embedder = self.embedder if isinstance(index, Index) else self._multilingual()
+        texts = list(dict.fromkeys(text for one in asked for text in (one.text, one.named_text)))
+        vectors = dict(zip(texts, embedder.encode_queries(texts), strict=True))
+        questions = [
+            Question(
+                one.text,
+                vectors[one.text],
+                embedder.unknown_share(one.text),
+                one.in_play,
+                vectors[one.named_text],
+                isinstance(index, Multilingual),
+            )
+            for one in asked
+        ]
+        return [rank(index, question, k) for question in questions]
+
+    def _multilingual(self) -> Embedder:
+        with self._lock:
+            if self._second is None:
+                assert self._load_second is not None
+                self._second = self._load_second()
+            return self._second
 
     def passage(self, passage_id: str) -> Passage | None:
         """The passage with this id, or None."""
         index = self.index
         number = index.number(passage_id)
         return None if number is None else index.passages[number]
+
+
+def _chosen(
+    foreign: Sequence[bool], plain: Iterator[SearchResult], read: Iterator[SearchResult], both: bool
+) -> Iterator[SearchResult]:
+    """Of two rankings, the one that answers each question.
+
+    A foreign question has only that of the embedder for all languages. Another one has both where the knowledge base
+    is in more scripts than one, and the other embedder's counts when it found something in another script and is surer.
+    """
+    for is_other in foreign:
+        if is_other:
+            yield next(read)
+            continue
+        first = next(plain)
+        second = next(read) if both else first
+        surer = second.evidence > first.evidence and bool(second.hits) and is_foreign(second.hits[0].passage.text)
+        yield second if surer else first

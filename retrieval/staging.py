@@ -12,11 +12,16 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retrieval.version import EmbedderId
 
+if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
+    from retrieval.embed import Embedder
+
+_PROBE = "Where is my order, and how do I return it? 我的订单在哪里，怎样退货？"
 _SAME_MODEL = 0.9995  # cosine of two probes; precisions of one model differ by far less
 
 
@@ -29,6 +34,12 @@ def text_keys(texts: Iterable[str]) -> np.ndarray:
 def same_model(one: EmbedderId, other: EmbedderId) -> bool:
     """Whether vectors of both can be compared: judged by what the models do, not by their names."""
     return one.dimension == other.dimension and float(np.dot(one.probe, other.probe)) > _SAME_MODEL
+
+
+def identify(embedder: Embedder) -> EmbedderId:
+    """What tells this embedder from others, whatever its name."""
+    probe = embedder.encode([_PROBE])[0]
+    return EmbedderId(embedder.name, embedder.dimension, tuple(float(x) for x in probe))
 
 
 def find_rows(keys: np.ndarray, wanted: np.ndarray) -> np.ndarray:

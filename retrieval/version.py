@@ -12,7 +12,7 @@ import json
 import mmap
 import os
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,11 +21,13 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from retrieval.documents import Passage
-from retrieval.failures import IndexCorrupt, IndexMissing
+from retrieval.failures import IndexCorrupt, IndexMissing, IndexOutdated
 
 CURRENT = "CURRENT"
 VERSIONS = "versions"
-FORMAT = 1  # of the files of a version; raised whenever an older program or index would be misread
+FORMAT = 2  # of the files of a version; raised whenever an older program or index would be misread
+REBUILT = (1, FORMAT)  # formats that an ingest can read and bring up to date; 1 had another keyword index
+SECOND = "second"  # folder of the vectors of a second embedder, if there is one
 MANIFEST = "manifest.json"
 CELLS = "cells.faiss"
 LEXICAL = "lexical"
@@ -119,17 +121,41 @@ class Passages(Sequence[Passage]):
         return [None if b'"entity": null' in line else passage_of(line).entity for line in lines]
 
 
+class SecondVectors:
+    """Vectors of the same texts by another embedder, which reads what the first one cannot."""
+
+    def __init__(self, folder: Path, about: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.embedder = embedder_of(about["embedder"])
+        self.foreign = bool(about["foreign"])  # whether any passage is not in the Latin script
+        self.vectors: np.ndarray = np.load(folder / "vectors.npy", mmap_mode="r")  # (n_vectors, d) float32
+
+    @cached_property
+    def centroids(self) -> np.ndarray | None:
+        """As `Version.centroids`."""
+        path = self.folder / CENTROIDS
+        return np.load(path) if path.exists() else None
+
+
+def embedder_of(about: Mapping[str, Any]) -> EmbedderId:
+    """The embedder in a manifest."""
+    return EmbedderId(**{**about, "probe": tuple(about["probe"])})
+
+
 class Version:
     """One opened version. Holds a shared lock on it until garbage-collected, so that it is not cleaned away."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.version: str = folder.name
-        self.embedder = EmbedderId(**{**manifest["embedder"], "probe": tuple(manifest["embedder"]["probe"])})
+        self.format: int = manifest["format"]
+        self.embedder = embedder_of(manifest["embedder"])
         self.embedder_name = self.embedder.name
         self.passages = Passages(folder / "passages.jsonl")
         self.vectors: np.ndarray = np.load(folder / "vectors.npy", mmap_mode="r")  # (n_vectors, d) float32
         self.owner: np.ndarray = np.load(folder / "owner.npy")  # (n_vectors,) int32, passage number of each vector
+        second = manifest.get(SECOND)
+        self.second = None if second is None else SecondVectors(folder / SECOND, second)
 
     @cached_property
     def documents(self) -> Mapping[str, CatalogueEntry]:
@@ -181,18 +207,21 @@ V = TypeVar("V", bound=Version)
 
 
 def open_version(root: Path) -> Version:
-    """The current version, verified, without what is needed to search it. Raises IndexMissing or IndexCorrupt."""
-    return open_current(root, Version)
+    """The current version, verified, without what is needed to search it, also of an older format that can be rebuilt.
+
+    Raises IndexMissing, IndexOutdated or IndexCorrupt.
+    """
+    return open_current(root, Version, REBUILT)
 
 
-def open_current(root: Path, kind: Callable[[Path, Manifest], V]) -> V:
-    """The current version, verified, as `kind` opens it. Raises IndexMissing or IndexCorrupt."""
+def open_current(root: Path, kind: Callable[[Path, Manifest], V], formats: Collection[int] = (FORMAT,)) -> V:
+    """The current version, verified, as `kind` opens it. Raises IndexMissing, IndexOutdated or IndexCorrupt."""
     while True:
         pointer = _read_pointer(root)
         if pointer is None:
             raise IndexMissing(root)
         try:
-            return _open(root / VERSIONS / pointer["version"], pointer["manifest_sha256"], kind)
+            return _open(root / VERSIONS / pointer["version"], pointer["manifest_sha256"], kind, formats)
         except IndexCorrupt:
             # A newer version may have been published, and this one cleaned away, since the pointer was read.
             if _read_pointer(root) == pointer:
@@ -205,14 +234,14 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _open(folder: Path, manifest_sha256: str, kind: Callable[[Path, Manifest], V]) -> V:
+def _open(folder: Path, manifest_sha256: str, kind: Callable[[Path, Manifest], V], formats: Collection[int]) -> V:
     try:
         descriptor = os.open(folder / MANIFEST, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise IndexCorrupt(folder / MANIFEST, "is missing") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        version = kind(folder, _verified_manifest(folder, manifest_sha256))
+        version = kind(folder, _verified_manifest(folder, manifest_sha256, formats))
     except BaseException:
         os.close(descriptor)
         raise
@@ -220,14 +249,16 @@ def _open(folder: Path, manifest_sha256: str, kind: Callable[[Path, Manifest], V
     return version
 
 
-def _verified_manifest(folder: Path, sha256: str) -> Manifest:
+def _verified_manifest(folder: Path, sha256: str, formats: Collection[int]) -> Manifest:
     path = folder / MANIFEST
     if file_sha256(path) != sha256:
         raise IndexCorrupt(path, "is not what was published")
     manifest: Manifest = json.loads(path.read_text(encoding="utf-8"))
-    if manifest["format"] != FORMAT:
+    if manifest["format"] not in formats:
+        if manifest["format"] in REBUILT:
+            raise IndexOutdated(path, f"has the older format {manifest['format']}, this program searches {FORMAT}")
         raise IndexCorrupt(path, f"has format {manifest['format']}, this program reads format {FORMAT}")
-    needed = [name for name in manifest["files"] if name != CELLS and not name.startswith(f"{LEXICAL}/")]
+    needed = [name for name in manifest["files"] if not name.endswith(CELLS) and not name.startswith(f"{LEXICAL}/")]
     damaged = first_damaged(folder, manifest, needed)
     if damaged is not None:
         raise IndexCorrupt(folder / damaged, "is missing or not what was published")

@@ -5,7 +5,7 @@ Knows nothing of adapter folders; who calls it has verified them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -106,7 +106,7 @@ def remove_adapter(store: Store, adapter_id: str) -> None:
         session.delete(session.get_one(AdapterRow, adapter_id))
 
 
-def block_adapters(store: Store, adapter_ids: list[str], reason: str) -> None:
+def block_adapters(store: Store, adapter_ids: Collection[str], reason: str) -> None:
     """Keep adapters from being promoted, rolled back to or tried from now on; a trial of one of them ends."""
     with store.writing() as session:
         serving = _locked(session)

@@ -159,7 +159,7 @@ def _delete_copies(session: Session, found: Belongings) -> dict[str, int]:
 
 def _blank(session: Session, found: Belongings) -> dict[str, int]:
     """Take the customer's words out of what runs and jobs recorded."""
-    counts = {}
+    counts: dict[str, int] = {}
     for row in (RunRow, RunStepRow, JobRow):
         table = row.__table__
         assert isinstance(table, Table)

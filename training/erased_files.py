@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from assistant.errors import AssistantError
 from assistant.file_hashes import sync_folder
@@ -27,6 +27,7 @@ SKIPPED = ("models", "index", "adapters")  # of the home; adapters are blocked b
 GENERATED = ("runs", "datasets", "cache", "tmp")  # folders whose files can be made again
 SQLITE = b"SQLite format 3\x00"
 BLOCK = 1 << 22
+Reading = Callable[[Literal["rb"]], Any]  # opens a file to read, unpacking it if need be; typed as loosely as gzip is
 LINES = (".jsonl", ".ndjson")
 
 
@@ -91,13 +92,13 @@ def _head(path: Path) -> bytes:
         return file.read(len(SQLITE))
 
 
-def _opener(path: Path, head: bytes) -> Callable[..., IO[Any]]:
+def _opener(path: Path, head: bytes) -> Reading:
     if head.startswith(b"\x1f\x8b"):
-        return lambda mode="rb": gzip.open(path, mode)
+        return lambda mode: gzip.open(path, mode)
     return path.open
 
 
-def _holds(path: Path, reading: Callable[..., IO[Any]], needles: set[bytes]) -> bool:
+def _holds(path: Path, reading: Reading, needles: set[bytes]) -> bool:
     """Whether any needle is in the file, read block by block."""
     longest = max(map(len, needles), default=0)
     rest = b""
@@ -110,7 +111,7 @@ def _holds(path: Path, reading: Callable[..., IO[Any]], needles: set[bytes]) -> 
     return False
 
 
-def _rewrite_lines(path: Path, reading: Callable[..., IO[Any]], theirs: Belongings, needles: set[bytes]) -> bool:
+def _rewrite_lines(path: Path, reading: Reading, theirs: Belongings, needles: set[bytes]) -> bool:
     """Leave out the customer's lines, at once and durably; False when there are none."""
     descriptor, name = tempfile.mkstemp(prefix=".erasing-", dir=path.parent)
     draft, gone = Path(name), 0
@@ -134,7 +135,7 @@ def _rewrite_lines(path: Path, reading: Callable[..., IO[Any]], theirs: Belongin
 
 
 @contextmanager
-def _packing(path: Path, file: IO[bytes]) -> Iterator[IO[Any]]:
+def _packing(path: Path, file: IO[bytes]) -> Iterator[Any]:
     """Write to `file`, compressed where `path` says so."""
     if path.suffix == ".gz":
         with gzip.open(file, "wb") as packed:

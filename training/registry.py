@@ -6,6 +6,7 @@ Verifies folders before the pointer in SQL moves; knows nothing of training, gat
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from assistant.adapter_folder import MANIFEST, Expected, Manifest, read_manifest, verify_adapter
@@ -43,7 +44,7 @@ class Registry:
         """All adapters and the pointer."""
         return register_now(self._settings)
 
-    def history(self, limit: int = 50) -> list[Change]:
+    def history(self, limit: int = 50) -> Sequence[Change]:
         """The moves of the pointer, latest first."""
         with opened(self._settings) as store:
             return changes(store, limit)
@@ -82,7 +83,7 @@ class Registry:
         with opened(self._settings) as store:
             return rollback(store, reason, to, seen).serving
 
-    def block(self, adapter_ids: list[str], reason: str) -> None:
+    def block(self, adapter_ids: Collection[str], reason: str) -> None:
         """Keep adapters from being promoted or tried; what serves goes on until something else does."""
         with opened(self._settings) as store:
             block_adapters(store, adapter_ids, reason)

@@ -87,7 +87,7 @@ def languages(store: Store, past: int = 30) -> dict[str, int]:
         .order_by(func.count().desc())
     )
     with store.reading() as session:
-        return dict(session.execute(query).tuples().all())
+        return {str(language): count for language, count in session.execute(query)}
 
 
 def moods(store: Store, past: int = 30) -> list[tuple[str, str, int]]:

@@ -76,6 +76,9 @@ class FakeRetriever:
         hits = tuple(Hit(passage, 1.0 - 0.1 * i) for i, passage in enumerate(self.passages[:k]))
         return SearchResult(query, hits, self.evidence)
 
+    def passage(self, passage_id: str) -> Passage | None:
+        return next((passage for passage in self.passages if passage.id == passage_id), None)
+
 
 def fake_retriever(passages: Sequence[Passage], evidence: float = 0.9) -> Retriever:
     """A FakeRetriever where a Retriever is expected."""

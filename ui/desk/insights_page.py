@@ -13,21 +13,23 @@ from assistant.store_insights import Day, days, languages, moods
 from ui.desk_words import ENGLISH
 
 HEIGHT = 230
-PLAIN = {"x_title": " ", "y_title": " "}  # the title says it all
+UNTITLED = " "  # the title of the chart says it all
+COLORS = {
+    "assistant": "#5b9a86",
+    "handed over": "#d39a2f",
+    "up": "#5b9a86",
+    "down": "#c9605a",
+    "positive": "#5b9a86",
+    "neutral": "#9aa5a1",
+    "negative": "#c9605a",
+}
 
 
 def build_charts(store: Store, tab: gr.Tab) -> None:
     """The charts, filled whenever the tab is opened."""
     with gr.Row():
-        conversations = gr.BarPlot(
-            x="day",
-            y="count",
-            color="kind",
-            title=ENGLISH["chart_conversations"],
-            height=HEIGHT,
-            **PLAIN,
-        )
-        thumbs = gr.BarPlot(x="day", y="count", color="kind", title=ENGLISH["chart_ratings"], height=HEIGHT, **PLAIN)
+        conversations = _bars("day", "chart_conversations", "kind")
+        thumbs = _bars("day", "chart_ratings", "kind")
     with gr.Row():
         satisfaction = gr.LinePlot(
             x="day",
@@ -35,10 +37,11 @@ def build_charts(store: Store, tab: gr.Tab) -> None:
             title=ENGLISH["chart_satisfaction"],
             height=HEIGHT,
             y_lim=[1, 5],
-            **PLAIN,
+            x_title=UNTITLED,
+            y_title=UNTITLED,
         )
-        mood = gr.BarPlot(x="day", y="count", color="mood", title=ENGLISH["chart_moods"], height=HEIGHT, **PLAIN)
-        spoken = gr.BarPlot(x="language", y="count", title=ENGLISH["chart_languages"], height=HEIGHT, **PLAIN)
+        mood = _bars("day", "chart_moods", "kind")
+        spoken = _bars("language", "chart_languages")
 
     def fill() -> list[pd.DataFrame]:
         month = days(store)
@@ -49,6 +52,22 @@ def build_charts(store: Store, tab: gr.Tab) -> None:
         outputs=[conversations, thumbs, satisfaction, mood, spoken],
         show_progress="hidden",
         api_visibility="private",
+    )
+
+
+def _bars(x: str, title: str, color: str | None = None) -> gr.BarPlot:
+    """Counts as bars from zero, stacked by `color`."""
+    return gr.BarPlot(
+        x=x,
+        y="count",
+        color=color,
+        title=ENGLISH[title],
+        height=HEIGHT,
+        y_lim=[0, None],
+        color_map=COLORS,
+        color_title=UNTITLED,
+        x_title=UNTITLED,
+        y_title=UNTITLED,
     )
 
 
@@ -76,4 +95,4 @@ def satisfaction_frame(month: list[Day]) -> pd.DataFrame:
 
 def _others(store: Store) -> list[pd.DataFrame]:
     spoken = pd.DataFrame(list(languages(store).items()), columns=["language", "count"])
-    return [pd.DataFrame(moods(store), columns=["day", "mood", "count"]), spoken]
+    return [pd.DataFrame(moods(store), columns=["day", "kind", "count"]), spoken]

@@ -17,7 +17,7 @@ from rich.table import Table
 from assistant.errors import AssistantError
 from assistant.settings import Settings, load_settings
 from retrieval.failures import RetrievalError
-from ui import cli_adapters, cli_answers, cli_cycle, cli_learning, cli_sites, cli_staff, cli_understanding
+from ui import cli_adapters, cli_answers, cli_cycle, cli_learning, cli_sites, cli_staff, cli_templates, cli_understanding
 from ui.batch import print_json
 from ui.cli_answers import AsJson, out, say
 from ui.progress import steps_bar
@@ -38,6 +38,7 @@ app.add_typer(cli_cycle.approvals, name="approvals")
 app.add_typer(cli_staff.staff, name="staff")
 app.add_typer(cli_understanding.intents, name="intents")
 app.add_typer(cli_understanding.mood, name="mood")
+app.add_typer(cli_templates.templates, name="templates")
 
 
 @app.callback()

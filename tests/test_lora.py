@@ -60,6 +60,14 @@ def test_training_lowers_the_loss_and_reports_every_step(model: Path, tmp_path: 
     assert figures.tokens_per_second > 0
 
 
+def test_no_more_than_the_best_examples_are_learnt_from(model: Path, tmp_path: Path) -> None:
+    recipe = replace(QUICK, max_examples=6, unanswerable=0.0, epochs=1)
+    figures = train(job(model, tmp_path / "some", recipe), examples()).figures
+    assert (figures.kinds, figures.dropped) == ({"log": 6}, {"over_limit": 10})
+    unlimited = train(job(model, tmp_path / "all", replace(recipe, max_examples=0)), examples()).figures
+    assert (unlimited.kinds, unlimited.dropped) == ({"log": 16}, {})
+
+
 def test_the_learning_rate_rises_then_falls(model: Path, tmp_path: Path) -> None:
     seen: list[TrainingProgress] = []
     train(job(model, tmp_path, replace(QUICK, warmup=0.25, final_rate=0.1)), examples(), seen.append)

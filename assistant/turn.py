@@ -167,7 +167,8 @@ class Assistant:
             return SearchResult(understood.question, tuple(given), 1.0 if given else 0.0)
         if understood.small_talk or understood.wants_person:
             return SearchResult(understood.question, (), 0.0)
-        return await asyncio.to_thread(self.retriever.search, understood.question, self.settings.top_k, said=understood.said)
+        topic, said = understood.topic, understood.said
+        return await asyncio.to_thread(self.retriever.search, topic, self.settings.top_k, said=said)
 
     def _phrase(self, decision: Decision, understood: Understanding) -> str:
         """What the assistant says without a model."""

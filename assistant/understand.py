@@ -69,18 +69,23 @@ _OPENS_BACK_EN = re.compile(r"^(?:and|but|or|so|also|then|what about|how about|w
 _POINTS_BACK_ZH = re.compile(r"它|这个|那个|这些|那些|这样|那样|那里|那儿|这里|该|其|呢[？?]?$|^那|^还有|^如果")
 
 _SHORT_WORDS = 12  # a longer message usually names its own subject
+_TOPIC = 4  # customer messages that together are a conversation's topic
 _LOOK_BACK = 2  # earlier customer messages that may hold the subject
 
 
 @dataclass(frozen=True, slots=True)
 class Understanding:
-    """`question` stands alone: it can be searched for without the conversation, whose texts are `said`."""
+    """`question` stands alone: it can be read without the conversation.
+
+    `said` are the conversation's texts, `topic` the last message with the customer's few before it.
+    """
 
     language: str
     question: str
     small_talk: SmallTalk | None
     wants_person: bool
     said: tuple[str, ...] = ()
+    topic: str = ""
 
 
 def language_of(text: str) -> str:
@@ -131,6 +136,12 @@ def stand_alone(messages: Sequence[ChatMessage]) -> str:
     return " ".join(parts)
 
 
+def topic(messages: Sequence[ChatMessage]) -> str:
+    """The last message after the customer's few before it that are more than small talk."""
+    asked = [m.content for m in messages if m.role == "user"]
+    return "\n".join([*[text for text in asked[:-1] if not small_talk(text)][1 - _TOPIC :], asked[-1]])
+
+
 def understand(messages: Sequence[ChatMessage]) -> Understanding:
     """Read a conversation whose last message is the customer's."""
     last = messages[-1].content
@@ -139,5 +150,6 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
         question=stand_alone(messages),
         small_talk=small_talk(last),
         wants_person=wants_person(last),
-        said=tuple(message.content for message in messages),
+        said=tuple(message.content for message in messages if message.role != "system"),
+        topic=topic(messages),
     )

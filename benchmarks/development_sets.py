@@ -18,9 +18,14 @@ from typing import Any
 import faiss
 import numpy as np
 
+from assistant.engines import ChatMessage
+from assistant.understand import understand
 from retrieval.documents import Document, Passage, Section
 from retrieval.embed import Embedder
+from retrieval.entities import Named
 from retrieval.lexical import LexicalIndex
+from retrieval.ranking import Question
+from retrieval.search import asked_of
 from retrieval.split import split
 from retrieval.views import lexical_text, views
 
@@ -29,10 +34,11 @@ DATA = Path(os.environ.get("ASSISTANT_DATA") or Path(__file__).resolve().parents
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and the ids of the documents that answer it (none: unanswerable)."""
+    """A question and the ids of the documents that answer it (none: unanswerable); `said`: its conversation's texts."""
 
     text: str
     gold: frozenset[str]
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,9 @@ def multi_turn() -> KnowledgeBase:
         texts.update({c["document_id"]: " ".join(c["text"].split()) for c in task["contexts"]})
         answered = task["answerability"][0] in ("ANSWERABLE", "PARTIAL")
         gold = frozenset(c["document_id"] for c in task["contexts"]) if answered else frozenset()
-        asked.append(Asked(task["input"][-1]["text"], gold))
+        said = [ChatMessage("user" if m["speaker"] == "user" else "assistant", m["text"]) for m in task["input"]]
+        understood = understand(said)
+        asked.append(Asked(understood.topic, gold, understood.said))
     documents = [Document(k, "", "multi_turn", k, (Section(text),)) for k, text in texts.items()]
     return KnowledgeBase("multi_turn_rag", tuple(documents), tuple(asked))
 
@@ -114,6 +122,7 @@ class MemoryIndex:
     vectors: np.ndarray
     owner: np.ndarray
     lexical: LexicalIndex
+    named: Named
 
     @classmethod
     def build(cls, documents: Sequence[Document], embedder: Embedder) -> MemoryIndex:
@@ -122,7 +131,8 @@ class MemoryIndex:
         texts = [(number, text) for number, passage in enumerate(passages) for text in views(passage)]
         vectors = embedder.encode([text for _, text in texts])
         owner = np.array([number for number, _ in texts], dtype=np.int32)
-        return cls(passages, vectors, owner, LexicalIndex.build(map(lexical_text, passages)))
+        lexical = LexicalIndex.build(map(lexical_text, passages))
+        return cls(passages, vectors, owner, lexical, Named.of([p.entity for p in passages], lexical))
 
     def without(self, removed: Collection[str]) -> MemoryIndex:
         """The same index less some documents."""
@@ -131,12 +141,38 @@ class MemoryIndex:
         rows = kept[self.owner]
         passages = [p for p, keep in zip(self.passages, kept, strict=True) if keep]
         lexical = LexicalIndex.build(map(lexical_text, passages))
-        return MemoryIndex(passages, self.vectors[rows], number[self.owner[rows]].astype(np.int32), lexical)
+        named = Named.of([p.entity for p in passages], lexical)
+        return MemoryIndex(passages, self.vectors[rows], number[self.owner[rows]].astype(np.int32), lexical, named)
 
     def dense(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Exact search."""
         scores, rows = faiss.knn(queries, self.vectors, min(k, len(self.vectors)), metric=faiss.METRIC_INNER_PRODUCT)
         return rows, scores
+
+
+class QuestionVectors:
+    """Vectors of questions, each encoded once."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._vectors: dict[str, np.ndarray] = {}
+
+    def questions(self, base: KnowledgeBase, index: MemoryIndex) -> list[Question]:
+        """The base's questions as `Retriever` would put them to this index."""
+        asked = [asked_of(index.named, one.text, one.said) for one in base.questions]
+        new = {text for one in asked for text in one.texts} - self._vectors.keys()
+        self._vectors |= dict(zip(new, self._embedder.encode_queries(list(new)), strict=True))
+        return [
+            Question(
+                one.text,
+                one.vector(self._vectors),
+                self._embedder.unknown_share(one.text),
+                one.in_play,
+                self._vectors[one.named_text] if one.named_text != one.text else None,
+                topic=one.topic,
+            )
+            for one in asked
+        ]
 
 
 def _faq(identifier: str, question: str, answers: Sequence[str], entity: str | None = None) -> Document:

@@ -18,8 +18,17 @@ from sklearn.linear_model import LogisticRegression
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.development_sets import Asked, KnowledgeBase, MemoryIndex, hotels, multi_turn, phone_manual, webapps
-from retrieval.embed import Embedder, load_embedder
+from benchmarks.development_sets import (
+    Asked,
+    KnowledgeBase,
+    MemoryIndex,
+    QuestionVectors,
+    hotels,
+    multi_turn,
+    phone_manual,
+    webapps,
+)
+from retrieval.embed import load_embedder
 from retrieval.ranking import Question, rank, signals
 from retrieval.recall import auroc, first_rank, refused_at
 
@@ -37,11 +46,11 @@ class Case:
     right: bool
 
 
-def cases(base: KnowledgeBase, index: MemoryIndex, questions: Sequence[Question]) -> Iterator[Case]:
+def cases(base: KnowledgeBase, index: MemoryIndex, vectors: QuestionVectors) -> Iterator[Case]:
     """The questions of a base, asked after removals: every fifth thread, halves of the gold, halves of the subjects."""
     for task, removed in removals(base):
         less = index.without(removed)
-        for asked, question in zip(base.questions, questions, strict=True):
+        for asked, question in zip(base.questions, vectors.questions(base, less), strict=True):
             found = signals(less, question)
             if found is not None:
                 yield Case(base.name, f"{base.name} {task}", astuple(found), _right(less, asked, question))
@@ -101,20 +110,13 @@ def _within(place: int | None) -> bool:
     return place is not None and place <= DEPTH
 
 
-def questions_of(base: KnowledgeBase, embedder: Embedder) -> list[Question]:
-    """The base's questions, encoded."""
-    texts = [asked.text for asked in base.questions]
-    vectors = embedder.encode_queries(texts)
-    return [Question(t, v, embedder.unknown_share(t)) for t, v in zip(texts, vectors, strict=True)]
-
-
 def main(arguments: Collection[str]) -> None:
     """Fit on all bases."""
     embedder = load_embedder(*arguments)
     found: list[Case] = []
     for base in (webapps(), phone_manual(), hotels(), multi_turn()):
         index = MemoryIndex.build(base.documents, embedder)
-        found.extend(cases(base, index, questions_of(base, embedder)))
+        found.extend(cases(base, index, QuestionVectors(embedder)))
     report(found)
 
 

@@ -16,8 +16,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.development_sets import DATA, KnowledgeBase, MemoryIndex, hotels, multi_turn, phone_manual, webapps
-from benchmarks.fit_evidence import questions_of, removals
+from benchmarks.development_sets import (
+    DATA,
+    KnowledgeBase,
+    MemoryIndex,
+    QuestionVectors,
+    hotels,
+    multi_turn,
+    phone_manual,
+    webapps,
+)
+from benchmarks.fit_evidence import removals
 from retrieval.embed import load_embedder
 from retrieval.lexical import words
 from retrieval.ranking import Question, rank
@@ -112,12 +121,12 @@ def quality(base: KnowledgeBase, index: MemoryIndex, questions: Sequence[Questio
     return rows
 
 
-def abstention(base: KnowledgeBase, index: MemoryIndex, questions: Sequence[Question]) -> list[Abstention]:
+def abstention(base: KnowledgeBase, index: MemoryIndex, vectors: QuestionVectors) -> list[Abstention]:
     """Evidence after each removal, parts of one kind together."""
     pairs: dict[str, list[tuple[float, bool]]] = {}
     for task, removed in removals(base):
         less = index.without(removed)
-        for asked, question in zip(base.questions, questions, strict=True):
+        for asked, question in zip(base.questions, vectors.questions(base, less), strict=True):
             result = rank(less, question, DEPTH)
             place = first_rank([hit.passage.document_id for hit in result.hits], asked.gold)
             pairs.setdefault(task, []).append((result.evidence, place is not None and place <= 3))
@@ -152,11 +161,11 @@ def main() -> None:
     refused: list[Abstention] = []
     for base in (webapps(), phone_manual(), hotels(), multi_turn()):
         index = MemoryIndex.build(base.documents, embedder)
-        questions = questions_of(base, embedder)
-        for row in quality(base, index, questions):
+        vectors = QuestionVectors(embedder)
+        for row in quality(base, index, vectors.questions(base, index)):
             ranked.append(row)
             print(_line(asdict(row)), flush=True)
-        for one in abstention(base, index, questions):
+        for one in abstention(base, index, vectors):
             refused.append(one)
             print(_line(asdict(one)), flush=True)
     if options.json:

@@ -62,7 +62,7 @@ class Question:
     """A question, its unit vector (d,), and the share 0..1 of it that the embedder cannot read.
 
     `in_play` weighs the named things the conversation is about; `named_vector` is the question's with the name of the
-    first of them before it, from which the evidence is weighed.
+    first of them before it, from which the evidence is then weighed; `topic` is the question and what was asked before.
     """
 
     text: str
@@ -71,6 +71,7 @@ class Question:
     in_play: Mapping[int, float] = field(default_factory=dict)
     named_vector: np.ndarray | None = None
     multilingual: bool = False  # whether the vectors are those of the embedder for all languages
+    topic: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,9 @@ def signals(index: Searchable, question: Question) -> Signals | None:
 
 def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> list[_Candidate]:
     """The nearest passages by vector and by keyword, scored, best first."""
-    rarity = float(index.lexical.rarity(list(dict.fromkeys(terms))).sum())
-    keywords = index.lexical.scores(terms) / max(rarity, 1e-9)
+    keywords = _keywords(index.lexical, terms)
+    if question.topic and question.topic != question.text:
+        keywords = (keywords + _keywords(index.lexical, words(question.topic))) / 2
     near, _ = index.dense(question.vector[None, :], VECTORS)
     by_vector = index.owner[near[0][near[0] >= 0]]
     about = _about(index, question)
@@ -116,6 +118,12 @@ def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> 
         score = (1 - question.unread) * cosine + weight * keywords[number] + NAMED * about[number]
         found.append(_Candidate(int(number), passage, float(shown), float(score)))
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.number))
+
+
+def _keywords(lexical: LexicalIndex, terms: Sequence[str]) -> np.ndarray:
+    """(passages,) BM25 per unit of the terms' rarity."""
+    rarity = float(lexical.rarity(list(dict.fromkeys(terms))).sum())
+    return lexical.scores(terms) / np.float32(max(rarity, 1e-9))
 
 
 def _about(index: Searchable, question: Question) -> np.ndarray:

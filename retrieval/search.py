@@ -1,7 +1,7 @@
 """Finds the passages of the published index that answer a question, and how likely they do.
 
 Knows nothing of conversations but their texts: named things in them (retrieval/entities.py) decide whose passages are
-meant, and then the last text is asked alone.
+meant, and what was asked before has a share in the question.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from retrieval.documents import Passage, SearchResult
 from retrieval.embed import Embedder
@@ -23,25 +25,36 @@ from retrieval.staging import identify, same_model
 from retrieval.version import EmbedderId
 
 SURE = 0.3  # weight of a name from which on the question is asked about it
+TOPIC = 0.3  # weight of what the customer asked before, the rest is the question's
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked up: the question, the same with the name of what it is about, and the names in play."""
+    """What is looked up: the question, it with the name of what it is about, and with what was asked before it."""
 
     text: str
     named_text: str
+    topic: str
     in_play: Mapping[int, float]
+
+    @property
+    def texts(self) -> tuple[str, str, str]:
+        """What needs a vector."""
+        return self.text, self.named_text, self.topic
+
+    def vector(self, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(d,) the unit vector of the question and, with less weight, of what was asked before it."""
+        mixed = (1 - TOPIC) * vectors[self.text] + TOPIC * vectors[self.topic]
+        return np.asarray(mixed / np.linalg.norm(mixed), dtype=np.float32)
 
 
 def asked_of(named: Named, query: str, said: Sequence[str] = ()) -> Asked:
-    """The question of a conversation (see `Retriever.search`): its last text where a name is in play, else `query`."""
+    """The question of a conversation; see `Retriever.search`."""
+    text = said[-1] if said else query
     in_play = named.in_play(said or (query,))
     first = max(in_play, key=in_play.__getitem__, default=None)
-    if first is None or in_play[first] < SURE:
-        return Asked(query, query, in_play)
-    text = said[-1] if said else query
-    return Asked(text, f"{named.entities.names[first]}: {text}", in_play)
+    sure = first is not None and in_play[first] >= SURE
+    return Asked(text, f"{named.entities.names[first]}: {text}" if first is not None and sure else text, query, in_play)
 
 
 class Retriever:
@@ -79,7 +92,8 @@ class Retriever:
     def search(self, query: str, k: int = 5, *, said: Sequence[str] = ()) -> SearchResult:
         """The best k passages for one question; raises IndexMissing.
 
-        `said`: the texts of the conversation, oldest first, the last one the question in the customer's own words.
+        `said`: the texts of the conversation, oldest first, the last one the question in the customer's own words;
+        `query` is then that question with what the customer asked before it.
         """
         return self.search_many([query], k, [said])[0]
 
@@ -103,16 +117,17 @@ class Retriever:
     def _ranked(self, index: Index | Multilingual, asked: Sequence[Asked], k: int) -> list[SearchResult]:
         """Each question's hits by the vectors of one embedder."""
         embedder = self.embedder if isinstance(index, Index) else self._multilingual()
-        texts = list(dict.fromkeys(text for one in asked for text in (one.text, one.named_text)))
+        texts = list(dict.fromkeys(text for one in asked for text in one.texts))
         vectors = dict(zip(texts, embedder.encode_queries(texts), strict=True))
         questions = [
             Question(
                 one.text,
-                vectors[one.text],
+                one.vector(vectors),
                 embedder.unknown_share(one.text),
                 one.in_play,
-                vectors[one.named_text],
+                vectors[one.named_text] if one.named_text != one.text else None,
                 isinstance(index, Multilingual),
+                one.topic,
             )
             for one in asked
         ]

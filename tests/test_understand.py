@@ -92,3 +92,11 @@ def test_small_talk_in_between_does_not_hide_the_subject() -> None:
 def test_understanding_covers_all_of_it() -> None:
     understood = understand([ChatMessage("user", "转人工")])
     assert understood.wants_person and understood.language == "zh" and understood.small_talk is None
+
+
+def test_the_topic_is_what_the_customer_asked_lately() -> None:
+    said = [ChatMessage("user", f"question {n}") for n in range(5)]
+    said[3:3] = [ChatMessage("assistant", "answer"), ChatMessage("user", "thanks")]
+    understood = understand(said)
+    assert understood.topic == "question 1\nquestion 2\nquestion 3\nquestion 4"
+    assert understood.said == tuple(message.content for message in said)

@@ -71,7 +71,7 @@ def search_group(retriever: Any, group: Any, k: int) -> None:
             asked[number] = understand(conversation(line.request))
         except InvalidInput as error:
             errors[number] = str(error)
-    questions = [one.question for one in asked.values()]
+    questions = [one.topic for one in asked.values()]
     found = dict(zip(asked, retriever.search_many(questions, k, [one.said for one in asked.values()]), strict=True))
     for number, line in enumerate(group):
         if number in errors:

@@ -16,8 +16,7 @@ from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_approvals import approve_rated_good
 from assistant.store_held_out import frozen
-from assistant.wiring import build_embedder, build_retriever
-from retrieval.failures import IndexMissing
+from assistant.wiring import build_embedder
 from training.cases import Case
 from training.curate import Curation, Progress, curate, no_progress
 from training.dataset import with_unanswerable
@@ -27,7 +26,7 @@ from training.held_out import JudgedBy, is_held_out, without_likes
 from training.logged import Logged
 from training.logs import curation_rules, stored_logs
 from training.poisoning import Finding, Said, mismatched, said_in, screen
-from training.retrieved import with_passages
+from training.retrieved import with_knowledge
 
 UNANSWERABLE_CASES = 12
 SEED = 17
@@ -64,7 +63,7 @@ def gather(settings: Settings, store: Store, last_cycle: datetime | None, progre
     findings = screen(said)
     if last_cycle is not None and (odd := mismatched(said, build_embedder(settings))):
         findings.append(odd)
-    examples = _with_knowledge(settings, curation.examples)
+    examples = with_knowledge(curation.examples, settings)
     if not groups:
         aside |= _top_up(examples, aside, settings.gate_least_cases)
     learn = tuple(example for example in examples if example.conversation_id not in aside)
@@ -92,14 +91,6 @@ def _with_validation(examples: Sequence[Example]) -> list[Example]:
     homes = sorted({e.conversation_id for e in examples}, key=lambda id: hashlib.sha256(id.encode()).hexdigest())
     chosen = set(homes[: max(1, len(homes) // 10)])
     return [replace(e, split="validation") if e.conversation_id in chosen else e for e in examples]
-
-
-def _with_knowledge(settings: Settings, examples: Sequence[Example]) -> Sequence[Example]:
-    """Examples with the passages that serving would show, where there is a knowledge base."""
-    try:
-        return with_passages(examples, build_retriever(settings), settings)
-    except IndexMissing:
-        return examples
 
 
 def choose(examples: Sequence[Example], seen: frozenset[str], most: int) -> list[Example]:

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, 
 from assistant.conversation import Citation
 from assistant.store import Store
 from assistant.store_sites import Site, add_site
+from assistant.store_tickets import tickets
 from tests.browsing import chromium
 from tests.chatting import chat_site
 from tests.host_pages import HostPages, host_pages
@@ -226,6 +227,19 @@ def test_a_person_takes_over_types_answers_and_closes_and_is_rated(browser: Brow
         assert authors(shop) == ["customer", "assistant", "person", "customer"]
         page.click(".closing .secondary")
         expect(page.locator(".welcome")).to_be_visible()
+
+
+def test_when_nobody_is_there_a_message_can_be_left(browser: Browser, shop: Shop) -> None:
+    with visitor(browser, shop) as there:
+        there.visit()
+        there.page.click("header .pill")
+        there.page.click(".sheet .primary")
+        expect(there.page.locator(".banner")).to_contain_text("Nobody is here right now")
+        there.page.fill(".contact input", "mei@example.org")
+        there.page.fill(".contact textarea", "Is the lamp back?")
+        there.page.click(".contact .primary")
+        expect(there.page.locator(".contact")).to_contain_text("We have your message")
+        assert [ticket.contact for ticket in tickets(shop.store)] == ["mei@example.org"]
 
 
 def test_a_hostile_page_gets_one_sentence_and_no_conversation(browser: Browser, shop: Shop) -> None:

@@ -26,7 +26,7 @@ FOLDER = HERE / "widget"
 PARTS = (
     FOLDER / "base.js",
     HERE / "static" / "chat_text.js",
-    *(FOLDER / f"{name}.js" for name in ("wire", "talk", "rows", "panel", "frame", "main")),
+    *(FOLDER / f"{name}.js" for name in ("wire", "talk", "rows", "panel", "waiting", "frame", "main")),
 )
 CACHE = "public, max-age=300, stale-while-revalidate=86400"
 DEMO_FILES = {"demo.css": "text/css", "demo.js": "text/javascript"}

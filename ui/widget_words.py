@@ -14,7 +14,8 @@ SHARED = (
     "typing fine_print sources page row open_page source_gone close helpful not_helpful thanks_for_rating comment_good "
     "comment_bad send_comment comment_sent person_title person_text person_wait_hours person_wait_hour person_wait_day "
     "person_wait_days person_keep_writing person_ask person_not_now waiting closed stopped try_again "
-    "problem_connection problem_rate problem_busy problem_unavailable problem_closed problem_too_long"
+    "problem_connection problem_rate problem_busy problem_unavailable problem_closed problem_too_long "
+    "contact_address contact_text contact_send contact_sent satisfaction_ask satisfaction_score"
 ).split()
 
 
@@ -31,8 +32,6 @@ class WidgetWords:
     with_name: str
     person_types: str
     try_now: str
-    satisfaction: str
-    score: str
     problem_forbidden: str
 
 
@@ -46,8 +45,6 @@ ENGLISH = WidgetWords(
     with_name="You are talking to {name}.",
     person_types="{name} is writing",
     try_now="Try now",
-    satisfaction="How did we do?",
-    score="{number} of 5",
     problem_forbidden="This page may not use the chat.",
 )
 
@@ -61,8 +58,6 @@ CHINESE = WidgetWords(
     with_name="您正在与 {name} 对话。",
     person_types="{name} 正在输入",
     try_now="立即重试",
-    satisfaction="您对这次服务满意吗？",
-    score="{number} 分，满分 5 分",
     problem_forbidden="此页面无法使用对话功能。",
 )
 

@@ -12,7 +12,7 @@ function draw() {
   });
   view.end = h("div", { class: "end" });
   view.log.append(view.end);
-  view.banner = h("div", { class: "banner", role: "status" });
+  view.banner = h("div", { class: "banner", role: "status", dir: "auto" });
   view.told = h("div", { class: "unseen", role: "status" }); // what a screen reader is told
   view.composer = composer();
   view.main = h("div", { class: "main" }, header(), view.banner, view.log, view.composer);
@@ -28,6 +28,7 @@ function draw() {
 function redraw() {
   const old = view.root;
   const text = view.input?.value ?? "";
+  view.contact = null;
   draw();
   old?.replaceWith(view.root);
   view.input.value = text;
@@ -85,7 +86,7 @@ function composer() {
   });
   view.go = h("button", { class: "go", type: "submit" });
   view.finish = h("button", { class: "link", type: "button", onclick: finish }, say("end_chat"));
-  const fine = h("p", { class: "fine" }, say("fine_print"), " ", view.finish);
+  const fine = h("p", { class: "fine", dir: "auto" }, say("fine_print"), " ", view.finish);
   const form = h("form", { class: "composer" }, h("div", { class: "box" }, view.input, view.go), fine);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -142,6 +143,7 @@ function drawBanner() {
     keepUp();
   }
   view.told.textContent = state.who === "closed" ? say("closed") : "";
+  drawWaiting();
 }
 
 function online(is) {
@@ -299,7 +301,8 @@ function openPerson() {
       line.textContent = explain(problem);
     }
   });
-  sheet(say("person_title"), h("p", {}, say("person_text"), " ", wait), h("p", { class: "fine" }, say("person_keep_writing")), line, h("div", { class: "buttons" }, ask, no));
+  const text = [h("p", { dir: "auto" }, say("person_text"), " ", wait), h("p", { class: "fine", dir: "auto" }, say("person_keep_writing"))];
+  sheet(say("person_title"), ...text, line, h("div", { class: "buttons" }, ask, no));
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------
@@ -322,9 +325,9 @@ function ending() {
 }
 
 function satisfaction() {
-  const form = h("div", { class: "stars", role: "group", "aria-label": say("satisfaction") });
+  const form = h("div", { class: "stars", role: "group", "aria-label": say("satisfaction_ask") });
   const stars = [1, 2, 3, 4, 5].map((score) =>
-    button("plain star", say("score", { number: score }), "star", () => give(score), { "aria-pressed": "false" }),
+    button("plain star", say("satisfaction_score", { number: score }), "star", () => give(score), { "aria-pressed": "false" }),
   );
   async function give(score, comment) {
     stars.forEach((star, at) => star.setAttribute("aria-pressed", String(at < score)));
@@ -339,7 +342,7 @@ function satisfaction() {
     keepUp();
   }
   form.append(...stars);
-  const box = h("div", { class: "rate" }, h("p", {}, say("satisfaction")), form);
+  const box = h("div", { class: "rate" }, h("p", {}, say("satisfaction_ask")), form);
   return box;
 }
 

@@ -33,7 +33,7 @@ def get_row(session: Session, table: type[AnyRow], key: str) -> AnyRow:
     """The row with this primary key; raises NotFound, also for keys no database could hold."""
     row = session.get(table, key) if clean(key) == key else None
     if row is None:
-        raise NotFound(f"there is no {_NOUNS[table]} {key!r}")
+        raise NotFound(f"there is no {_NOUNS.get(table) or table.__tablename__.removesuffix('s')} {key!r}")
     return row
 
 

@@ -16,7 +16,12 @@ from ui.staff_access import COOKIE
 
 PASSWORD = "lamps and leaves"
 EXPLANATION = "/api/v1/staff/messages/{message_id}/explanation"  # needs an index: tests/test_explanation_api.py
-ADMINS_ONLY = {("POST", "/api/v1/staff/adapters/{adapter_id}/promote"), ("POST", "/api/v1/staff/rollback")}
+ADMINS_ONLY = {
+    ("POST", "/api/v1/staff/adapters/{adapter_id}/promote"),
+    ("POST", "/api/v1/staff/rollback"),
+    ("POST", "/api/v1/staff/templates/{template_id}/approve"),
+    ("POST", "/api/v1/staff/templates/{template_id}/retire"),
+}
 BODIES = {
     "messages": {"text": "hi"},
     "notes": {"text": "hi"},
@@ -94,7 +99,7 @@ def test_every_change_is_refused_to_other_sites(shop: Site, aoife: httpx.Client,
 def test_what_admins_may_agents_may_not(ben: httpx.Client, aoife: httpx.Client) -> None:
     for method, path in ADMINS_ONLY:
         assert ben.request(method, path, json={}).status_code == 403
-        assert aoife.request(method, path, json={}).status_code in (404, 409)  # there is no adapter
+        assert aoife.request(method, path, json={}).status_code in (404, 409)  # there is no such thing
 
 
 def test_unknown_ids_are_not_found(aoife: httpx.Client, routes: list[tuple[str, str]]) -> None:
@@ -163,14 +168,14 @@ def test_canned_answers_are_shared(aoife: httpx.Client, ben: httpx.Client) -> No
 
 
 def test_the_stream_tells_of_changes_and_ends_with_the_login(shop: Site) -> None:
-    with login(shop, "Ben") as client, client.stream("GET", "/api/v1/staff/events") as answer:
+    add_staff(shop.store, "Dora", PASSWORD)
+    with login(shop, "Dora") as client, client.stream("GET", "/api/v1/staff/events") as answer:
         events = (event for event, _ in read_events(answer.iter_lines()) if event != "ping")
         assert next(events) == "changed"
         shop.begin().say(QUESTION)
         assert next(events) == "changed"
-        disable_staff(shop.store, "Ben")
+        disable_staff(shop.store, "Dora")
         assert list(events)[-1] == "error"
-    disable_staff(shop.store, "Ben", disabled=False)
 
 
 def test_a_login_ends_with_a_change_of_role_and_with_the_log_out(shop: Site) -> None:
@@ -184,3 +189,21 @@ def test_a_login_ends_with_a_change_of_role_and_with_the_log_out(shop: Site) -> 
         assert client.post("/desk/logout").status_code == 303
         client.cookies.set(COOKIE, cookie)
         assert client.get("/api/v1/staff/me").status_code == 401
+
+
+def test_a_reviewed_answer_becomes_a_template(shop: Site, aoife: httpx.Client, ben: httpx.Client) -> None:
+    def review(client: httpx.Client, **body: str) -> None:
+        reply = dict(shop.begin().say(QUESTION))["completed"]["message_id"]
+        answer = client.post(f"/api/v1/staff/review/{reply}", json={"verdict": "template", **body})
+        assert answer.status_code == 200, answer.text
+
+    review(ben, question="How long may I return?", text="Thirty days.")
+    (draft,) = ben.get("/api/v1/staff/templates").json()["drafts"]
+    assert (draft["questions"], draft["text"], draft["state"]) == (["How long may I return?"], "Thirty days.", "draft")
+    path = f"/api/v1/staff/templates/{draft['id']}"
+    assert ben.post(f"{path}/approve").status_code == 403
+    assert aoife.post(f"{path}/approve").json()["state"] == "approved"
+    review(aoife, question="Do you ship abroad?", text="To all of Europe.")
+    assert ben.get("/api/v1/staff/templates").json()["drafts"] == []
+    assert aoife.post(f"{path}/retire").json()["state"] == "retired"
+    assert ben.post("/api/v1/staff/review/x", json={"verdict": "template"}).status_code == 404

@@ -13,18 +13,21 @@ from fastapi import APIRouter, Depends
 from starlette.responses import HTMLResponse, Response
 
 from assistant.articles import add_article
+from assistant.conversation import Message
 from assistant.errors import InvalidInput, NotFound
 from assistant.settings import Settings
+from assistant.store import Store
 from assistant.store_approvals import approve_reply
 from assistant.store_insights import Gap, gaps
 from assistant.store_review import mark_reviewed, review_queue
 from assistant.store_runs import run, runs
 from assistant.store_staff import Staff
+from assistant.store_templates import Wording, add_template, approve_template, retire_template, templates
 from assistant.tables import uuid7
 from training.registry import Registry
 from ui.api import FAILURES, Served, Services, within_rate
-from ui.staff_access import Admin, Agent, current_staff
-from ui.staff_wire import Article, Json, Review, adapter_json, change_json, review_json, run_json
+from ui.staff_access import Admin, Agent, current_admin, current_staff
+from ui.staff_wire import Article, Json, Review, adapter_json, change_json, review_json, run_json, template_json
 from ui.wire import Id
 
 NOTE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
@@ -64,13 +67,48 @@ def _review(served: Services, message_id: str, body: Review, staff: Staff) -> No
             question, answer = _needed(body.question, "question"), _needed(body.text, "text")
             language = assistant.store.trace(message.id).get("language")
             add_article(assistant.settings, assistant.retriever.embedder, message.id, question, answer, language)
+        case "template":
+            _add_template(assistant.store, message, body, staff)
     mark_reviewed(assistant.store, message.id, body.verdict, staff.name)
+
+
+def _add_template(store: Store, message: Message, body: Review, staff: Staff) -> None:
+    """An admin's template is served at once; an agent's waits for an admin."""
+    wording = Wording(
+        questions=[_needed(body.question, "question")],
+        text=_needed(body.text, "text"),
+        language=store.trace(message.id).get("language", "en"),
+        intent=body.intent or None,
+        source=f"desk, {staff.name}",
+    )
+    added = add_template(store, wording)
+    if added is not None and staff.role == "admin":
+        approve_template(store, added.id, staff.name)
 
 
 def _needed(text: str | None, name: str) -> str:
     if text is None:
         raise InvalidInput(f"{name} is missing")
     return text
+
+
+@router.get("/templates")
+async def drafts(staff: Agent, served: Served) -> Json:
+    """Templates that wait for an admin's approval."""
+    found = await asyncio.to_thread(templates, served.assistant.store, "draft")
+    return {"drafts": [template_json(draft) for draft in found[:100]], "may_change": staff.role == "admin"}
+
+
+@router.post("/templates/{template_id}/approve")
+async def approve(template_id: Id, staff: Admin, served: Served) -> Json:
+    """Serve this wording from now on."""
+    return template_json(await asyncio.to_thread(approve_template, served.assistant.store, template_id, staff.name))
+
+
+@router.post("/templates/{template_id}/retire", dependencies=[Depends(current_admin)])
+async def retire(template_id: Id, served: Served) -> Json:
+    """Neither serve nor offer this wording."""
+    return template_json(await asyncio.to_thread(retire_template, served.assistant.store, template_id))
 
 
 # Training

@@ -18,6 +18,7 @@ from assistant.conversation import Conversation
 from assistant.errors import InvalidInput
 from assistant.store import Store
 from assistant.store_desk import View
+from assistant.store_moods import moods_of
 from ui.api import FAILURES, STREAM, Served, Services, within_rate
 from ui.drafting import write_draft
 from ui.sse import EventStream, open_stream, sse
@@ -66,7 +67,9 @@ async def inbox(staff: Agent, served: Served, view: View = "waiting", search: Se
 
 def _inbox(store: Store, view: View, name: str, search: str) -> Json:
     items = store_desk.inbox(store, view, name, search)
-    return {"items": [item_json(item, None) for item in items], "counts": asdict(store_desk.counts(store, name))}
+    moods = moods_of(store, [item.last.id for item in items if item.last])
+    lines = [item_json(item, moods.get(item.last.id) if item.last else None) for item in items]
+    return {"items": lines, "counts": asdict(store_desk.counts(store, name))}
 
 
 @router.get("/events", response_class=EventStream, responses=STREAM)

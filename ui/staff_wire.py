@@ -15,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from assistant.adapter_register import Change, Entry, Register
 from assistant.brief import Brief
 from assistant.conversation import Citation, Conversation, HandOver, Message
+from assistant.mood import Mood
 from assistant.store_desk import InboxItem, Note, StoredDraft
 from assistant.store_review import ReviewItem
 from assistant.store_runs import Run
+from assistant.store_templates import Template
 from assistant.store_tickets import Ticket
 from retrieval.documents import Passage
 from ui.markup import safe_link, tree
@@ -25,6 +27,7 @@ from ui.markup import safe_link, tree
 Json = dict[str, Any]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
 EXCERPT = 160
+URGENT = 0.5  # chance that a message cannot wait
 
 
 class _Body(BaseModel):
@@ -93,13 +96,14 @@ def conversation_json(conversation: Conversation, hand_over: HandOver | None) ->
     }
 
 
-def item_json(item: InboxItem, mood: str | None) -> Json:
-    """A line of the inbox."""
+def item_json(item: InboxItem, mood: Mood | None) -> Json:
+    """A line of the inbox, with the mood of the customer's latest message."""
     last = item.last
     return conversation_json(item.conversation, item.hand_over) | {
         "last": last.text[:EXCERPT] if last else "",
         "last_at": last.created_at.isoformat() if last else None,
-        "mood": mood,
+        "mood": mood.sentiment if mood else None,
+        "urgent": mood is not None and mood.urgency >= URGENT,
     }
 
 
@@ -239,3 +243,9 @@ def adapter_json(entry: Entry, register: Register) -> Json:
 def change_json(change: Change) -> Json:
     """A move of the serving pointer."""
     return asdict(change) | {"at": change.at.isoformat()}
+
+
+def template_json(template: Template) -> Json:
+    """An answer template."""
+    shown = ("id", "state", "intent", "language", "questions", "text", "support", "source")
+    return {key: value for key, value in asdict(template).items() if key in shown}

@@ -134,7 +134,6 @@ def _part(scripts: Sequence[str], company: str) -> None:
         apply_default_css=False,
         words=DESK_WORDS,
         company=company,
-        templates=False,
     )
 
 

@@ -3,7 +3,8 @@
 const review = { items: [], at: 0, editing: null };
 const queue = h("div", { class: "review-list" });
 const hint = h("p", { class: "soft" }, say("review_hint"));
-element.replaceChildren(h("div", { class: "review" }, hint, queue));
+const drafts = h("div", { class: "review-list" });
+element.replaceChildren(h("div", { class: "review" }, hint, queue, drafts));
 
 const DONE = { approved: "approved_done", corrected: "corrected_done", knowledge: "knowledge_done", template: "template_done", dismissed: "dismissed_done" };
 
@@ -11,6 +12,29 @@ async function loadReview() {
   if (review.editing || !element.isConnected) return;
   review.items = await call("/review");
   drawReview();
+  drawDrafts(await call("/templates"));
+}
+
+function drawDrafts(found) {
+  drafts.replaceChildren(
+    ...(found.drafts.length ? [h("h2", {}, say("template_drafts"))] : []),
+    ...found.drafts.map((draft) => draftTemplate(draft, found.may_change)),
+  );
+}
+
+function draftTemplate(draft, mayChange) {
+  const decideOn = (name, done) => {
+    const pressed = button(say(name), () => attempt(() => call(`/templates/${draft.id}/${done}`, {}).then(loadReview), pressed), done);
+    return pressed;
+  };
+  return h(
+    "article",
+    { class: "review-card template" },
+    h("span", { class: "tags" }, draft.intent ? h("i", { class: "tag" }, draft.intent) : null, h("i", { class: "tag" }, draft.language), h("i", { class: "tag" }, draft.source)),
+    h("p", { class: "asked" }, draft.questions.slice(0, 5).join(" / ")),
+    h("p", {}, draft.text),
+    mayChange ? h("div", { class: "actions" }, decideOn("approve", "approve"), decideOn("dismiss", "retire")) : h("p", { class: "soft" }, say("template_waits")),
+  );
 }
 
 function drawReview() {
@@ -44,7 +68,7 @@ function choices(item) {
     button(say("approve"), () => decide(item, { verdict: "approved" }), "primary approve"),
     button(say("correct"), () => edit("corrected"), "correct"),
     button(say("to_knowledge"), () => edit("knowledge"), "to-knowledge"),
-    props.templates ? button(say("to_template"), () => edit("template"), "to-template") : null,
+    button(say("to_template"), () => edit("template"), "to-template"),
     button(say("dismiss"), () => decide(item, { verdict: "dismissed" }), "dismiss"),
   );
 }

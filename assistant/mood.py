@@ -15,9 +15,9 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from assistant.language import language_of
 from assistant.tables_understanding import Sentiment
 from assistant.text_heads import TextHeads, heads_from
-from assistant.understand import language_of
 
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
 LANGUAGES = ("en", "zh")

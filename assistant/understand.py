@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from assistant.engines import ChatMessage
+from assistant.language import CHINESE, WORD, language_of, language_of_last
+from retrieval.scripts import simplified
 
 SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you"]
-
-CJK = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
-WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
 
 # Whole messages only: "thanks, and what about returns?" is a question.
 _SMALL_TALK: dict[SmallTalk, re.Pattern[str]] = {
     "greeting": re.compile(
         r"(?:hi+|hello+|hey+|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|(?:hi|hello|hey) there"
-        r"|is (?:anyone|anybody|someone) there|你好+[啊呀]?|您好|哈喽|嗨|早上好|下午好|晚上好|在吗|有人吗)"
+        r"|is (?:anyone|anybody|someone) there"
+        r"|(?:(?:你们?好+|您好|哈喽|哈啰|嗨|早|早安|早上好|上午好|中午好|下午好|晚上好|在吗|在么|有人在?吗|请问)[啊呀哦]?)+)"
     ),
     "thanks": re.compile(
         r"(?:(?:ok|okay|great|perfect|cool|awesome|got it|alright|oh|good|nice) ?)*"
@@ -29,19 +29,22 @@ _SMALL_TALK: dict[SmallTalk, re.Pattern[str]] = {
         r"|that(?:'s| is) (?:great|perfect|helpful|all))?"
         r"(?: a lot| so much| very much| again| that helps| that was helpful| thanks?(?: you)?"
         r"| for (?:your|the|all your) help| for helping)*"
-        r"|(?:好的?|嗯|行)?(?:谢谢|感谢|多谢|谢了|非常感谢|太感谢了)(?:您|你|啦|了|[您你]的帮助)?|好的?|知道了|明白了|嗯+"
+        r""
+        r"|(?:好的?|嗯+|行|可以|没事了?|不用了?|没问题|知道了|明白了|了解了?|收到|太好了)*(?:那就?)?"
+        r"(?:(?:非常|十分|太|很)?(?:谢谢|感谢|多谢|谢了|麻烦|辛苦)(?:您|你|你们|啦|了|哦|[您你]的(?:帮助|回复))*)?"
     ),
     "goodbye": re.compile(
-        r"(?:bye+|good ?bye|bye bye|see (?:you|ya)(?: later| soon)?|take care|再见|拜拜|回头见"
+        r"(?:bye+|good ?bye|bye bye|see (?:you|ya)(?: later| soon)?|take care|再见|拜+|拜拜了?|回头见|下次见|晚安"
         r"|have a (?:nice|good|great) (?:day|one|evening|weekend))"
     ),
     "how_are_you": re.compile(
-        r"(?:(?:hi|hello|hey) )?how are you(?: doing)?(?: today)?|how(?:'s| is) it going|你好吗|最近怎么样"
+        r"(?:(?:hi|hello|hey) )?how are you(?: doing)?(?: today)?|how(?:'s| is) it going|[你您]好吗|最近(?:怎么样|好吗)|[你您]今天怎么样"
     ),
     "who_are_you": re.compile(
         r"(?:who|what) are you|are you (?:a )?(?:bot|robot|human|real person|real|an ai|ai|a machine)(?: or .*)?"
         r"|what(?:'s| is) your name|am i (?:talking|speaking) (?:to|with) a (?:bot|robot|human|real person|person)"
-        r"|what can you do|你是谁|你是(?:机器人|真人|人工)吗?|你叫什么(?:名字)?|你能做什么"
+        r"|what can you do|[你您]是谁|[你您]是(?:不是)?(?:一?个)?(?:机器人|真人|人工|AI|ai|人)(?:吗|还是.{1,4})?"
+        r"|[你您]叫什么(?:名字)?|[你您](?:能|会|可以)(?:做|帮我做)?(?:些)?什么"
     ),
 }
 
@@ -66,7 +69,9 @@ _POINTS_BACK_EN = re.compile(
     r"\b(?:it|its|it's|that|this|these|those|they|them|their|there|one|ones|he|she|him|her|same|instead|else|either)\b"
 )
 _OPENS_BACK_EN = re.compile(r"^(?:and|but|or|so|also|then|what about|how about|what if|why|how come|how so|even)\b")
-_POINTS_BACK_ZH = re.compile(r"它|这个|那个|这些|那些|这样|那样|那里|那儿|这里|该|其|呢[？?]?$|^那|^还有|^如果")
+_POINTS_BACK_ZH = re.compile(
+    r"它|这个|那个|[这那](?:家|款|件|种|位|边)|这些|那些|这样|那样|那里|那儿|这里|该|其|呢[？?]?$|^那|^还有|^如果"
+)
 
 _SHORT_WORDS = 12  # a longer message usually names its own subject
 _TOPIC = 4  # customer messages that together are a conversation's topic
@@ -88,16 +93,10 @@ class Understanding:
     topic: str = ""
 
 
-def language_of(text: str) -> str:
-    """`zh` when Chinese characters outweigh Latin words, else `en`."""
-    chinese = len(CJK.findall(text))
-    # A Chinese word is about 1.7 characters long; a Latin brand name in a Chinese sentence does not turn it English.
-    return "zh" if chinese and chinese >= 0.5 * len(WORD.findall(text.lower())) else "en"
-
-
 def _bare(text: str) -> str:
-    """Lower case, without punctuation at the ends or between, for whole-message matches."""
-    return re.sub(r"\s+", " ", re.sub(r"[^\w\s'’一-鿿]", " ", text.lower())).strip().replace("’", "'")
+    """Lower case, Simplified, without punctuation at the ends or between, for whole-message matches."""
+    spaced = re.sub(r"\s+", " ", re.sub(r"[^\w\s'’一-鿿]", " ", simplified(text).lower())).strip().replace("’", "'")
+    return re.sub(r"(?<=[一-鿿]) (?=[一-鿿])", "", spaced)
 
 
 def small_talk(text: str) -> SmallTalk | None:
@@ -118,7 +117,8 @@ def points_back(text: str) -> bool:
     """Is the message too short or too full of pronouns to be understood alone?"""
     bare = _bare(text)
     if language_of(text) == "zh":
-        return len(CJK.findall(bare)) <= 24 and bool(_POINTS_BACK_ZH.search(bare) or len(CJK.findall(bare)) <= 4)
+        length = len(CHINESE.findall(bare))
+        return length <= 24 and bool(_POINTS_BACK_ZH.search(bare) or length <= 4)
     words = WORD.findall(bare)
     if len(words) > _SHORT_WORDS:
         return False
@@ -146,7 +146,7 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
     """Read a conversation whose last message is the customer's."""
     last = messages[-1].content
     return Understanding(
-        language=language_of(last) if re.search(r"\w", last) else "en",
+        language=language_of_last([message.content for message in messages if message.role == "user"]),
         question=stand_alone(messages),
         small_talk=small_talk(last),
         wants_person=wants_person(last),

@@ -1,6 +1,6 @@
 """A Chinese development knowledge base: hotels, restaurants and sights of Beijing, and what people asked about them.
 
-Reads `crosswoz_zh` of the data folder; knows no metric. One document an entity with a section for each of its facts.
+Reads `crosswoz_zh` of the data folder; knows no metric. One document a fact.
 A question is a customer's message that asks for facts of one entity; where the message only points back to it, the
 entity's name stands in front.
 """
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.development_sets import DATA
+from benchmarks.development_sets import DATA, Asked, KnowledgeBase
 from retrieval.documents import Document, Section
 
 FACTS = ("酒店类型", "地址", "地铁", "电话", "门票", "价格", "营业时间", "推荐菜", "人均消费", "游玩时间", "评分")
@@ -22,37 +22,30 @@ FACTS += ("酒店设施", "周边景点", "周边餐馆", "周边酒店")
 _UNITS = {"门票": "元", "价格": "元", "人均消费": "元", "评分": "分"}
 
 
-@dataclass(frozen=True, slots=True)
-class ChineseQuestion:
-    """A question, the id of its entity's document, and the facts that answer it."""
-
-    text: str
-    document: str
-    facts: frozenset[str]
-
-
-def chinese_base(entities: int = 400) -> tuple[list[Document], list[ChineseQuestion]]:
-    """The first `entities` entities that are asked about, and the questions about them."""
+def chinese_base(entities: int = 250, questions: int = 500) -> KnowledgeBase:
+    """The first `entities` entities that are asked about, and `questions` of the questions about them."""
     records = {record["名称"]: record for record in _databases()}
-    asked: list[ChineseQuestion] = []
+    asked: dict[Asked, None] = {}
     known: dict[str, None] = {}
-    for question in _questions(set(records)):
-        if question.document in known or len(known) < entities:
-            known[question.document] = None
-            if any(records[question.document].get(fact) for fact in question.facts):
-                asked.append(question)
-    return [_document(records[name]) for name in known], list(dict.fromkeys(asked))
+    for name, text, facts in _questions(set(records)):
+        if name in known or len(known) < entities:
+            known[name] = None
+            if gold := frozenset(f"{name}/{fact}" for fact in facts if records[name].get(fact)):
+                asked[Asked(text, gold)] = None
+    documents = [document for name in known for document in _documents(records[name])]
+    chosen = random.Random(1).sample(list(asked), min(questions, len(asked)))
+    return KnowledgeBase("crosswoz", tuple(documents), tuple(chosen))
 
 
-def _document(record: dict[str, Any]) -> Document:
+def _documents(record: dict[str, Any]) -> Iterator[Document]:
     name = record["名称"]
-    sections = tuple(
-        Section(f"{name}的{fact}：{_said(record[fact], fact)}。", (fact,)) for fact in FACTS if record.get(fact)
-    )
-    return Document(name, name, "crosswoz", name, sections, language="zh")
+    for fact in FACTS:
+        if record.get(fact):
+            section = Section(f"{name}的{fact}：{_stated(record[fact], fact)}。", (fact,))
+            yield Document(f"{name}/{fact}", name, "crosswoz", name, (section,), language="zh")
 
 
-def _said(value: Any, fact: str) -> str:
+def _stated(value: Any, fact: str) -> str:
     return "、".join(value[:12]) if isinstance(value, list) else f"{value}{_UNITS.get(fact, '')}"
 
 
@@ -64,7 +57,8 @@ def _databases() -> Iterator[dict[str, Any]]:
         yield from (record for _, record in json.loads(text))
 
 
-def _questions(names: set[str]) -> Iterator[ChineseQuestion]:
+def _questions(names: set[str]) -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Entity, question, and the facts that are asked for."""
     with zipfile.ZipFile(DATA / "crosswoz_zh" / "val.json.zip") as archive:
         dialogues = json.loads(archive.read("val.json"))
     for dialogue in dialogues.values():
@@ -77,4 +71,4 @@ def _questions(names: set[str]) -> Iterator[ChineseQuestion]:
             selected = answered["sys_state"].get(domains.pop(), {}).get("selectedResults", [])
             if len(selected) == 1 and selected[0] in names:
                 name, text = selected[0], said["content"]
-                yield ChineseQuestion(text if name in text else f"{name}，{text}", name, facts)
+                yield name, text if name in text else f"{name}，{text}", facts

@@ -19,6 +19,8 @@ import bm25s
 import numpy as np
 import Stemmer
 
+from retrieval.scripts import simplified
+
 _HAN = "一-鿿㐀-䶿"
 _TERM = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+(?:['’][^\W_{_HAN}]+)?")
 _STOP = frozenset(
@@ -56,7 +58,7 @@ def _segmenter() -> Any:
 def words(text: str) -> list[str]:
     """The index terms of a text in order: lower case, without function words, English stemmed, Chinese segmented."""
     terms: list[str] = []
-    for found in _TERM.findall(unicodedata.normalize("NFKC", text).lower()):
+    for found in _TERM.findall(simplified(unicodedata.normalize("NFKC", text)).lower()):
         if "㐀" <= found[0] <= "鿿":
             with _LOADING:
                 segmenter = _segmenter()

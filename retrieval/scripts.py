@@ -1,4 +1,4 @@
-"""Which script a text is written in: enough to tell what an embedder for English cannot read.
+"""Which script a text is written in, to tell what an embedder for English cannot read; Traditional to Simplified.
 
 Looks at letters only; knows nothing of languages or models.
 """
@@ -6,9 +6,11 @@ Looks at letters only; knows nothing of languages or models.
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 
-_FOREIGN = 0.2  # share of a text's letters outside the Latin script from which on it is not English any more
+import opencc
+
+_FOREIGN = 0.3  # share of a text's letters outside the Latin script from which on it is not English any more
 _IDEOGRAPH = 2.5  # Latin letters that one of these says as much as
 
 
@@ -28,3 +30,13 @@ def is_foreign(text: str) -> bool:
     weights = [_weights(letter) for letter in text]
     latin, other = (sum(weight[n] for weight in weights) for n in (0, 1))
     return other > _FOREIGN * (latin + other)
+
+
+def simplified(text: str) -> str:
+    """The text with Traditional Chinese characters in their Simplified forms."""
+    return text if text.isascii() else str(_converter().convert(text))
+
+
+@cache
+def _converter() -> opencc.OpenCC:
+    return opencc.OpenCC("t2s")

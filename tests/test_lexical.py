@@ -86,3 +86,8 @@ def test_best_is_in_order_with_ties_as_they_came() -> None:
     assert best(np.array([0.0, 2.0, 3.0, 2.0], dtype=np.float32), 2).tolist() == [2, 1]
     assert best(np.array([0.0, 1.0], dtype=np.float32), 5).tolist() == [1]
     assert best(np.array([], dtype=np.float32), 5).tolist() == []
+
+
+def test_traditional_chinese_gives_the_terms_of_simplified() -> None:
+    assert words("寄到香港的運費") == words("寄到香港的运费")
+    assert "运费" in words("運費")

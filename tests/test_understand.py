@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from assistant.engines import ChatMessage
-from assistant.understand import language_of, points_back, small_talk, stand_alone, understand, wants_person
+from assistant.language import language_of
+from assistant.understand import points_back, small_talk, stand_alone, understand, wants_person
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,12 @@ from assistant.understand import language_of, points_back, small_talk, stand_alo
         ("你好", "greeting"),
         ("谢谢您", "thanks"),
         ("再见", "goodbye"),
+        ("你好，請問", "greeting"),
+        ("您好，在吗？", "greeting"),
+        ("好的，謝謝您", "thanks"),
+        ("没问题，太感谢了", "thanks"),
+        ("你是機器人嗎？", "who_are_you"),
+        ("你能做什么？", "who_are_you"),
     ],
 )
 def test_small_talk_is_recognised(text: str, kind: str) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 from assistant.engines import ChatMessage
 from assistant.errors import InvalidInput
+from assistant.language import language_of
 from assistant.phrases import phrases
-from assistant.understand import language_of
 from retrieval.documents import Hit, Passage
 from training.examples import Example
 from training.given_passages import given_passages

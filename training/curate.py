@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from assistant.engines import ChatMessage
+from assistant.language import language_of
 from assistant.privacy import PLACEHOLDER, Masker, MaskRules
 from assistant.pseudonyms import customer_hash
-from assistant.understand import language_of
 from retrieval.documents import Passage
 from training.curation_rules import CurationRules
 from training.examples import Example, Split

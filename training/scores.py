@@ -13,7 +13,7 @@ import sacrebleu
 from rouge_score import rouge_scorer
 from rouge_score.tokenizers import Tokenizer
 
-from assistant.understand import language_of
+from assistant.language import language_of
 
 RESAMPLES = 2000
 ROUGES = ("rouge1", "rouge2", "rougeL")

@@ -6,12 +6,15 @@ embedder; nothing of replies.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from assistant.conversation import Intent
+from assistant.errors import Unavailable
 from assistant.file_hashes import sha256
 from assistant.intents import IntentModel, load_intents
 from assistant.learned_models import fingerprint, serving_model
@@ -23,6 +26,9 @@ from assistant.store_templates import Template, templates
 from assistant.tables import now
 from assistant.templates import Fitting, TemplateShelf, shelf
 from retrieval.embed import Embedder
+
+log = logging.getLogger(__name__)
+Model = TypeVar("Model")
 
 LOOK_SECONDS = 10.0  # between looks for newer models
 SHIPPED_SHA256 = "4183fc503a269ddfe73a490650f10fbb606e71fb8bcf486ae7b24a75373ceb89"
@@ -96,10 +102,18 @@ class Listener:
         vectors = dict(zip(questions, self.embedder.encode_queries(questions), strict=True)) if questions else {}
         return Ears(
             newest,
-            open_intents(self.settings, self.store, self.embedder),
-            open_mood(self.settings, self.store, self.embedder),
+            self._without_if_broken(open_intents),
+            self._without_if_broken(open_mood),
             shelf(approved, vectors, self.embedder.dimension),
         )
+
+    def _without_if_broken(self, opened: Callable[[Settings, Store, Embedder], Model | None]) -> Model | None:
+        """Customers are answered without intent or mood rather than not at all; operators read why."""
+        try:
+            return opened(self.settings, self.store, self.embedder)
+        except Unavailable as error:
+            log.error("going on without a learned model: %s", error)
+            return None
 
 
 def open_intents(settings: Settings, store: Store, embedder: Embedder) -> IntentModel | None:

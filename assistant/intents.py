@@ -19,8 +19,6 @@ from assistant.conversation import Intent
 from assistant.ngrams import counted, known_share
 from assistant.text_heads import TextHeads, heads_from
 
-FORMAT = "1"
-
 
 @dataclass(frozen=True, slots=True)
 class IntentHeads:
@@ -80,7 +78,7 @@ class IntentModel:
             "acceptor": self.acceptor,
         }
         about = {"names": list(self.names), "threshold": self.threshold, "embedder": embedder}
-        save_file(tensors, file, metadata={"format": FORMAT, "about": json.dumps(about, ensure_ascii=False)})
+        save_file(tensors, file, metadata={"about": json.dumps(about, ensure_ascii=False)})
 
 
 def accepted(signals: np.ndarray, acceptor: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from assistant.store_intents import LearnedModel, newest_model, register_model
 from assistant.tables_understanding import ModelKind
 from retrieval.embed import Embedder
 
+FORMAT = 2  # of the files; one that another version wrote is not loaded but learnt again
 _PROBE = "Where is my parcel?"
 
 
@@ -64,17 +65,17 @@ def publish_model(
         sha256=digest,
         examples_hash=examples_hash,
         embedder=embedder,
-        details=details,
+        details={**details, "format": FORMAT},
     )
 
 
 def serving_model(settings: Settings, store: Store, kind: ModelKind, embedder: str) -> tuple[LearnedModel, Path] | None:
-    """The registered model and its verified file; None if none was learnt or it is of another embedder.
+    """The registered model and its verified file; None if none was learnt by this version with this embedder.
 
     Raises Unavailable when the file is missing or not the one that was registered.
     """
     model = newest_model(store, kind)
-    if model is None or model.embedder != embedder:
+    if model is None or model.embedder != embedder or model.details.get("format") != FORMAT:
         return None
     path = heads_folder(settings) / model.file
     if not path.is_file() or sha256(path) != model.sha256:

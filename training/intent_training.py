@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from assistant.errors import InvalidInput
-from assistant.learned_models import fingerprint, heads_folder, publish_model
+from assistant.learned_models import fingerprint, heads_folder, publish_model, serving_model
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_intents import (
@@ -119,8 +119,8 @@ def fit_store(
     """Fit and publish; False when the serving classifier is already that of these examples, or they are too few."""
     mark = fingerprint(embedder)
     content = hashlib.sha256(f"{VERSION} {examples_hash(everything)}".encode()).hexdigest()
-    serving = newest_model(store, "intents")
-    if serving is not None and (serving.examples_hash, serving.embedder) == (content, mark):
+    serving = serving_model(settings, store, "intents", mark)
+    if serving is not None and serving[0].examples_hash == content:
         return False
     if sum(count > 1 for intent, count in Counter(e.intent for e in everything).items() if intent is not None) < 2:
         return False

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import insert, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from assistant.conversation import ImportedConversation
@@ -129,13 +129,13 @@ def approve_imported(session: Session, records: Sequence[ImportedConversation], 
     transaction; returns how many approvals are new.
     """
     pairs = [(record.source, record.external_id) for record in records]
-    where = tuple_(ConversationRow.source, ConversationRow.external_id).in_(pairs)
-    where &= MessageRow.author.in_(REPLIES) & ((MessageRow.author == "person") | (ConversationRow.source != LIVE))
+    theirs = tuple_(ConversationRow.source, ConversationRow.external_id).in_(pairs)
+    not_ours = or_(MessageRow.author == "person", ConversationRow.source != LIVE)
     query = (
         select(MessageRow.id, MessageRow.text, ApprovalRow.content_hash, ApprovalRow.revoked_at)
         .join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
         .outerjoin(ApprovalRow, ApprovalRow.message_id == MessageRow.id)
-        .where(where)
+        .where(theirs, MessageRow.author.in_(REPLIES), not_ours)
     )
     return _approve_by_rule(session, [tuple(row) for row in session.execute(query)], by)
 

@@ -51,7 +51,9 @@ def scheduled(expression: str, moment: datetime) -> Occasion | None:
         if time > moment:
             break
         due = time
-    return due and Occasion(f"schedule {due:%Y-%m-%dT%H:%M}Z", f"schedule {expression!r}, {due:%Y-%m-%d %H:%M} UTC")
+    if due is None:
+        return None
+    return Occasion(f"schedule {due:%Y-%m-%dT%H:%M}Z", f"schedule {expression!r}, {due:%Y-%m-%d %H:%M} UTC")
 
 
 def happened(settings: Settings, store: Store, moment: datetime) -> Iterator[Occasion]:
@@ -77,5 +79,6 @@ def _knowledge(store: Store) -> str | None:
     for run in runs(store, 200):
         for step in run.steps:
             if step.name == "curate" and step.state == "done" and "knowledge" in step.result:
-                return step.result["knowledge"]
+                version: str | None = step.result["knowledge"]
+                return version
     return None

@@ -127,7 +127,10 @@ def _own_phrase(group: Sequence[Said], everywhere: Mapping[tuple[str, ...], int]
     """The phrase that most questions of the group share and hardly any other question has; empty without one."""
     within = Counter(phrase for one in group for phrase in _phrases(one.question))
     own = [p for p, count in within.items() if count >= SHARED * max(len(group), everywhere[p])]
-    return " ".join(max(own, key=lambda phrase: (within[phrase], len(phrase)))) if own else ""
+    if not own:
+        return ""
+    longest: tuple[str, ...] = max(own, key=lambda phrase: (within[phrase], len(phrase)))
+    return " ".join(longest)
 
 
 def _rare(suspects: Sequence[Finding], said: Sequence[Said]) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 
 from assistant.errors import InvalidInput
 from assistant.learned_models import fingerprint, heads_folder, publish_model, serving_model
+from assistant.privacy import Masker
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_intents import (
@@ -26,6 +27,8 @@ from assistant.store_intents import (
     intent_examples,
     newest_model,
 )
+from assistant.store_logs import LogFilter
+from assistant.understand import small_talk
 from retrieval.embed import Embedder
 from retrieval.staging import StagedVectors, find_rows, text_keys
 from retrieval.version import EmbedderId
@@ -37,6 +40,8 @@ Progress = Callable[[str, int, int | None], None]
 
 ENCODED_AT_ONCE = 256
 MOST_CONFUSED = 50
+MOST_DISCOVERED = 3000
+LONGEST_OPENING = 500  # characters
 VERSION = "1"  # of the fitting; another one fits again
 
 
@@ -180,3 +185,15 @@ def vectors_of(settings: Settings, embedder: Embedder, texts: Sequence[str], pro
         some = missing[start : start + ENCODED_AT_ONCE]
         staged.append(some, embedder.encode_queries(some))
     return staged.read(find_rows(staged.keys, text_keys(texts)))
+
+
+def first_words(store: Store, source: str | None) -> list[str]:
+    """What customers opened their conversations with, masked, each once; at most MOST_DISCOVERED."""
+    said: dict[str, None] = {}
+    for transcript in store.iter_conversations(LogFilter(source=source)):
+        text = next((m.text for m in transcript.messages if m.author == "customer"), "")
+        if text.strip() and not small_talk(text):
+            said.setdefault(Masker().mask(" ".join(text.split())[:LONGEST_OPENING]))
+        if len(said) >= MOST_DISCOVERED:
+            break
+    return list(said)

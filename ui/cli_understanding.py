@@ -31,6 +31,8 @@ intents = typer.Typer(help="Teach the assistant what customers want, from exampl
 mood = typer.Typer(help="How customers' messages sound: sentiment and urgency.", no_args_is_help=True)
 
 AT_ONCE = 64
+FEW_EXAMPLES = 5
+CONFUSABLE = 0.15  # share of an intent's examples taken for one other
 
 
 @contextmanager
@@ -160,6 +162,61 @@ def list_intents(context: typer.Context, as_json: AsJson = False) -> None:
     for row in rows:
         table.add_row(str(row["intent"] or "(out of scope)"), str(row["examples"]))
     out.print(table)
+
+
+@intents.command("report")
+def report(context: typer.Context, as_json: AsJson = False) -> None:
+    """What cross-validation says: how many are right, and which intents are mixed up and should be told apart."""
+    from assistant.store_intents import intent_counts, newest_model
+
+    with opened(context.obj) as store:
+        model, counts = newest_model(store, "intents"), intent_counts(store)
+    if model is None:
+        raise InvalidInput("no intents were learnt yet; import examples first: assistant intents import FILE")
+    thin = sorted(name for name, count in counts.items() if name is not None and count < FEW_EXAMPLES)
+    if as_json:
+        print_json({**model.details, "few_examples": thin})
+        return
+    figures = model.details["cross_validation"]
+    out.print(
+        f"{figures['accuracy']:.1%} right, {figures['kept']:.1%} after refusals; {figures['refused']:.1%} of others refused"
+    )
+    table = Table("intent", "taken for", "times", "share of its examples")
+    for row in model.details["confused"]:
+        table.add_row(row["intent"], row["taken_for"], str(row["count"]), f"{row['share']:.0%}")
+    out.print(table)
+    for row in model.details["confused"]:
+        if row["share"] >= CONFUSABLE:
+            out.print(f"Merge or tell apart: {row['intent']} and {row['taken_for']}", markup=False)
+    if thin:
+        out.print(f"Fewer than {FEW_EXAMPLES} examples: {', '.join(thin)}", markup=False)
+
+
+@intents.command("discover")
+def discover(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Option("--source", help="Only this source of logs.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cluster what customers said in the logs and no intent covers, and name the clusters."""
+    from assistant.heard import open_intents
+    from assistant.wiring import build_embedder
+    from training.intent_discovery import discover_intents
+    from training.intent_training import first_words, vectors_of
+
+    embedder = build_embedder(context.obj)
+    with opened(context.obj) as store, steps_bar(say) as progress:
+        texts = first_words(store, source)
+        model = open_intents(context.obj, store, embedder)
+        found = discover_intents(texts, vectors_of(context.obj, embedder, texts, progress), model)
+    if as_json:
+        print_json({"messages": len(texts), "discovered": [asdict(cluster) for cluster in found]})
+        return
+    for cluster in found[:30]:
+        out.print(f"{cluster.name}  {cluster.messages} messages", style="bold", markup=False)
+        for example in cluster.examples[:3]:
+            out.print(f"  {example[:160]}", markup=False)
+    out.print(f"{len(found)} clusters in {len(texts)} messages. Next: name them in a file for assistant intents import")
 
 
 @mood.command("train")

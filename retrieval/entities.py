@@ -51,7 +51,8 @@ _OTHER_DECAY = 0.75  # and more with every message that names something else
 _ORDINAL_STRENGTH = 1.0
 _COMMON = 0.5  # what a word tells, below which names are often said without it
 _TELLING = 4.0  # letters that make a name unmistakable
-_LEAST = 0.3
+_LEAST = 0.3  # weight of a form whose words tell little
+_WHOLE = {1: 0.3, 2: 0.5, 3: 0.8}  # the same for a name in full, by its number of words: "Home from Home"
 _EVERYDAY_TELLS = 0.3
 _SOUND = 0.6  # of likeness, the rest is spelling
 _EXACT = 0.999
@@ -195,6 +196,7 @@ class Entities:
         everyday = np.array([_EVERYDAY.issuperset(part) for part in parts])
         likeness[everyday] = np.where(likeness[everyday] > _EXACT, likeness[everyday], 0.0)
         surplus = (likeness - self._needed[near]) / (1.0001 - self._needed[near])
+        surplus[likeness > _EXACT] = 1.0
         strengths = np.where(surplus >= 0, self._weights[near] * (0.5 + 0.5 * surplus), 0.0)
         found = []
         for span, column in zip(*np.nonzero(strengths), strict=True):
@@ -256,7 +258,8 @@ def _aliases(name: str, rare: _Rarity) -> dict[tuple[str, ...], float]:
         told = rare.letters(words)
         kept = min(1.0, (told + 0.1) / everything)
         if kept >= _KEPT:
-            found.setdefault(words, (0.4 + 0.6 * kept) * min(1.0, max(_LEAST, told / _TELLING)))
+            least = _WHOLE[min(len(words), 3)] if words == whole else _LEAST
+            found.setdefault(words, (0.4 + 0.6 * kept) * min(1.0, max(least, told / _TELLING)))
     leading = next((word for word in head if not rare.common(word)), "")
     if rare.letters([leading]) >= _TELLING:
         found.setdefault((leading,), _LEADING)

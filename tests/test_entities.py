@@ -98,3 +98,10 @@ def test_passages_without_a_name_belong_to_none() -> None:
 def test_one_name_alone_works() -> None:
     only = Entities(["Cotogna"], lambda word: 1)
     assert [only.names[m.name] for m in only.mentions("is cotogna open")] == ["Cotogna"]
+
+
+def test_a_name_of_everyday_words_counts_when_said_in_full() -> None:
+    houses = ["Home from Home", "A and B Guest House", "Cotogna"]
+    entities = Entities(houses, lambda word: 0 if word == "cotogna" else 3)
+    weights = entities.in_play(["i would like to stay at home from home"])
+    assert weights[0] > 0.7 and max(weights, key=weights.__getitem__) == 0

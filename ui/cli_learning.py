@@ -120,6 +120,9 @@ def train(
     recipe: Annotated[Path | None, typer.Option("--recipe", help="A TOML file of training knobs.")] = None,
     files: Annotated[list[Path] | None, typer.Option("--logs", help="Train on these files, not on the store.")] = None,
     sweep: Annotated[bool, typer.Option("--sweep", help="Try a few neighbouring recipes first.")] = False,
+    write_recipe: Annotated[
+        Path | None, typer.Option("--write-recipe", help="Write the default recipe, every knob explained, and stop.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Curate the logs and train one adapter; repeat the command after an interruption to go on."""
@@ -131,6 +134,10 @@ def train(
 
     settings: Settings = context.obj
     chosen = load_recipe(recipe) if recipe else Recipe()
+    if write_recipe is not None:
+        write_recipe.write_text(chosen.to_toml(), "utf-8")
+        out.print(f"Recipe written to {write_recipe}; edit it, then assistant train --recipe {write_recipe}")
+        return
     rules = curation_rules(settings)
     if chosen.max_examples:  # masking more than twice what is learnt from only takes time
         rules = replace(rules, max_examples=min(rules.max_examples, 2 * chosen.max_examples))

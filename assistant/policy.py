@@ -12,6 +12,8 @@ from assistant.settings import Settings
 from assistant.templates import Fitting
 from assistant.understand import Understanding
 from retrieval.documents import SearchResult
+from retrieval.lexical import words
+from retrieval.views import lexical_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +25,17 @@ class Decision:
     options: tuple[str, ...] = ()  # for `clarify`: what the customer may have meant
 
 
-def options(found: SearchResult, most: int = 3) -> tuple[str, ...]:
-    """What the best hits are about, one line a document, best first."""
+def options(found: SearchResult, question: str, most: int = 3) -> tuple[str, ...]:
+    """What the best hits are about, one line a document, best first; only those that share a word with the question.
+
+    Vectors find a nearest passage for any nonsense; asking "do you mean ...?" with such a one would be odd.
+    """
+    asked = set(words(question))
     subjects: dict[str, str] = {}
     for hit in found.hits:
         passage = hit.passage
+        if asked.isdisjoint(words(lexical_text(passage))):
+            continue
         subject = passage.question or (passage.heading_path[-1] if passage.heading_path else passage.title)
         label = f"{passage.entity}: {subject}" if passage.entity and passage.entity not in subject else subject
         subjects.setdefault(label.strip(), passage.document_id)
@@ -46,6 +54,6 @@ def decide(
         return Decision("template", "approved_template")
     if found.hits and found.evidence >= settings.answer_evidence:
         return Decision("answer", "evidence")
-    if found.evidence >= settings.clarify_evidence and len(meanings := options(found)) > 1:
+    if found.evidence >= settings.clarify_evidence and len(meanings := options(found, understood.question)) > 1:
         return Decision("clarify", "several_meanings", meanings)
     return Decision("hand_over", "thin_evidence")

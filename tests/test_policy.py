@@ -46,4 +46,11 @@ def test_one_meaning_only_is_not_asked_back(tmp_path: Path) -> None:
 
 
 def test_options_name_what_the_hits_are_about() -> None:
-    assert options(found(0.4)) == ("France", "Spain", "Hotel Lark: Is parking free?")
+    question = "Free delivery?"
+    assert options(found(0.4), question) == ("France", "Spain", "Hotel Lark: Is parking free?")
+
+
+def test_what_shares_no_word_with_the_question_is_no_option(tmp_path: Path) -> None:
+    assert options(found(0.4), "Is the parking at night guarded?") == ("Hotel Lark: Is parking free?",)
+    nonsense = understand([ChatMessage("user", "flarp the wobbly zonk")])
+    assert decide(nonsense, found(0.4), load_settings(tmp_path)).action == "hand_over"

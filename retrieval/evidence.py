@@ -21,8 +21,8 @@ class Signals:
 
 INTERCEPT = -4.96
 WEIGHTS = (5.65, 8.68, 2.37)  # in the order of the signals
-MULTILINGUAL_INTERCEPT = -4.96  # the same for the cosines of the embedder for all languages
-MULTILINGUAL_WEIGHTS = (5.65, 8.68, 2.37)
+MULTILINGUAL_INTERCEPT = -6.01  # the same for the cosines of the embedder for all languages
+MULTILINGUAL_WEIGHTS = (5.14, 20.72, 2.31)
 
 
 def probability(signals: Signals, multilingual: bool = False) -> float:

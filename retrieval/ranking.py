@@ -24,6 +24,7 @@ VECTORS = 100  # nearest vectors considered
 KEYWORDS = 50  # passages with the best keyword scores considered
 FAQ_KEYWORDS = 0.06  # weights of BM25 per unit of the question's rarity, added to the cosine
 DOCUMENT_KEYWORDS = 1.0
+MULTILINGUAL_KEYWORDS = 0.3  # for documents beside the vectors of the embedder for all languages
 NAMED = 0.8  # added for a passage about what the conversation is surely about
 NAMED_QUESTION = 0.15  # how much of a cosine is that of the question with the name before it
 NAMED_PASSAGES = 500  # about it that are considered, however far their vectors are
@@ -113,7 +114,8 @@ def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> 
     found = []
     for number, cosine, shown in zip(numbers, cosines, named, strict=True):
         passage = index.passages[int(number)]
-        weight = DOCUMENT_KEYWORDS if passage.question is None else FAQ_KEYWORDS
+        document = MULTILINGUAL_KEYWORDS if question.multilingual else DOCUMENT_KEYWORDS
+        weight = document if passage.question is None else FAQ_KEYWORDS
         weight += question.unread * (1 - weight)
         score = (1 - question.unread) * cosine + weight * keywords[number] + NAMED * about[number]
         found.append(_Candidate(int(number), passage, float(shown), float(score)))

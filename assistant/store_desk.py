@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, SelectBase, and_, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from assistant import store_hand_overs
@@ -116,11 +116,11 @@ def pulse(store: Store) -> str:
         return " ".join(map(str, session.execute(newest).one()))
 
 
-def _count(session: Session, query: Select[Any]) -> int:
+def _count(session: Session, query: SelectBase) -> int:
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
-def _with_hand_over(chosen: ColumnElement[bool]) -> Select[Any]:
+def _with_hand_over(chosen: ColumnElement[bool]) -> Select[ConversationRow, HandOverRow]:
     is_open = and_(HandOverRow.conversation_id == ConversationRow.id, HandOverRow.closed_at.is_(None))
     return select(ConversationRow, HandOverRow).outerjoin(HandOverRow, is_open).where(chosen)
 

@@ -118,7 +118,7 @@ def gaps(store: Store, embedder: Embedder, past: int = 30) -> list[Gap]:
     details = select(TraceRow.question).where(TraceRow.details["reason"].as_string() == "asked_for_person")
     with store.reading() as session:
         wishes = set(session.scalars(details.where(TraceRow.created_at >= _since(past))))
-        asked = [(text, at) for text, at in session.execute(query) if text not in wishes]
+        asked = [(text, at) for text, at in session.execute(query) if text and text not in wishes]
     return sorted(_together(asked, embedder), key=lambda gap: len(gap.questions), reverse=True)
 
 

@@ -126,7 +126,7 @@ def _training(served: Services) -> Json:
     register = registry.list()
     return {
         "runs": [run_json(past, _note(settings, past.id).is_file()) for past in runs(served.assistant.store, 20)],
-        "adapters": [adapter_json(entry, register) for entry in reversed(register.adapters.values())],
+        "adapters": [adapter_json(entry, register) for entry in list(register.adapters.values())[::-1]],
         "serving": register.serving,
         "can_roll_back": bool(register.earlier),
         "changes": [change_json(change) for change in registry.history(20)],

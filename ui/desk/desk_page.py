@@ -30,6 +30,12 @@ from ui.page_head import PageHead
 from ui.problems import problem_of
 from ui.staff_access import refuse_other_sites, staff_of
 
+TAB_WORDS = {
+    code: {name: words[name] for name in ("inbox", "review", "training", "insights")}
+    for code, words in DESK_WORDS.items()
+}
+TABS = gr.I18n(**TAB_WORDS, **{"zh-CN": TAB_WORDS["zh"], "zh-TW": TAB_WORDS["zh"]})  # Gradio knows Chinese by region
+
 STATIC = Path(__file__).parents[1] / "static"
 COMMON = ("desk_common.js", "chat_text.js")
 # What the page asks Gradio for; uploads, files and Gradio's other services stay closed.
@@ -77,13 +83,13 @@ def build_desk(services: Services) -> gr.Blocks:
     with page:
         _part(("desk_header.js",), company)
         with gr.Tabs():
-            with gr.Tab(ENGLISH["inbox"], id="inbox"):
+            with gr.Tab(TABS("inbox"), id="inbox"):
                 _part(("desk_inbox.js", "desk_talk.js", "desk_start_inbox.js"), company)
-            with gr.Tab(ENGLISH["review"], id="review"):
+            with gr.Tab(TABS("review"), id="review"):
                 _part(("desk_review.js",), company)
-            with gr.Tab(ENGLISH["training"], id="training"):
+            with gr.Tab(TABS("training"), id="training"):
                 _part(("desk_training.js",), company)
-            with gr.Tab(ENGLISH["insights"], id="insights") as insights:
+            with gr.Tab(TABS("insights"), id="insights") as insights:
                 build_charts(services.assistant.store, insights)
                 _part(("desk_gaps.js",), company)
     page.queue(max_size=MOST_WAITING, api_open=False)
@@ -96,6 +102,7 @@ def mount_desk(app: FastAPI, services: Services) -> None:
         app,
         build_desk(services),
         path="/desk",
+        i18n=TABS,
         theme=gr.themes.Base(font=SYSTEM_FONTS, font_mono=("ui-monospace", "monospace")),
         footer_links=[],
         run_history=False,

@@ -25,13 +25,15 @@ from retrieval.embed import Embedder
 from training.intent_training import ExampleFailure, vectors_of
 from training.mood_sentences import MoodSentence, Sentiment, mood_sentences
 from training.raw_records import Unreadable, read_records
-from training.text_fit import fit_blend, fit_text_heads
+from training.text_fit import Logits, fit_text_heads
 
 Progress = Callable[[str, int, int | None], None]
 
 URGENCY = {"urgent": True, "calm": False, "not_urgent": False}
 FOLDS = 4
-DENSE_C = 10.0  # moods are noisier than intents
+DENSE_C = 20.0  # moods are noisier than intents
+RATIOS = (0.5, 1.0, 2.0, 4.0, 8.0)  # of the n-gram head to the other one, of which cross-validation picks
+SCALES = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
 OWN_C = 4.0
 OWN_BLEND = {"en": (0.6, 1.5), "zh": (0.05, 2.5)}  # the default embedder does not read Chinese
 FEWEST = 8  # examples of each class below which nothing is learnt
@@ -142,12 +144,21 @@ def fit_blended(vectors: np.ndarray, texts: Sequence[str], labels: np.ndarray) -
         heads = fit_text_heads(vectors[inside], [texts[i] for i in inside], numbers[inside], c=DENSE_C, balanced=True)
         rest = np.flatnonzero(fold == number)
         held_out.append((*heads.logits(vectors[rest], [texts[i] for i in rest]), numbers[rest]))
-    blend = fit_blend(held_out)
-    guessed = np.concatenate([(blend[0] * d + blend[1] * s).argmax(axis=1) for d, s, _ in held_out])
-    truth = np.concatenate([t for _, _, t in held_out])
+    blend, score = _best_blend(held_out)
     heads = replace(fit_text_heads(vectors, texts, numbers, c=DENSE_C, balanced=True), blend=blend)
     width = int(labels.max()) + 1
-    return _widened(heads, classes, max(width, 2)), round(float(f1_score(truth, guessed, average="macro")), 4)
+    return _widened(heads, classes, max(width, 2)), round(score, 4)
+
+
+def _best_blend(held_out: Sequence[Logits]) -> tuple[np.ndarray, float]:
+    """The ratio of the heads with the best macro-F1, scaled so that the chances are as honest as can be; and the F1."""
+    dense, sparse, truth = (np.concatenate([part[i] for part in held_out]) for i in range(3))
+    scores = [float(f1_score(truth, (dense + r * sparse).argmax(axis=1), average="macro")) for r in RATIOS]
+    ratio = RATIOS[int(np.argmax(scores))]
+    logits = dense + ratio * sparse
+    rows = np.arange(len(truth))
+    losses = [float((np.logaddexp.reduce(k * logits, axis=1) - k * logits[rows, truth]).mean()) for k in SCALES]
+    return SCALES[int(np.argmin(losses))] * np.array([1, ratio], dtype=np.float32), max(scores)
 
 
 def _widened(heads: TextHeads, classes: np.ndarray, width: int) -> TextHeads:

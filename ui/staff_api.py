@@ -72,7 +72,7 @@ def _inbox(store: Store, view: View, name: str, search: str) -> Json:
     return {"items": lines, "counts": asdict(store_desk.counts(store, name))}
 
 
-@router.get("/events", response_class=EventStream, responses=STREAM)
+@router.get("/events", status_code=200, response_class=EventStream, responses=STREAM)
 async def events(request: Request, staff: Agent, served: Served) -> EventStream:
     """An event `changed` whenever the desk has something new to show, whichever process wrote it.
 

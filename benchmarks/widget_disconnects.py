@@ -1,6 +1,6 @@
 """200 visitors whose connections break at random moments, on a real server: is a message lost or doubled, a slot kept?
 
-    python -m benchmarks.widget_disconnects [--home FOLDER] [--visitors 200] [--turns 1] [--at-once 40]
+    python -m benchmarks.widget_disconnects [--home FOLDER] [--visitors 200] [--turns 1] [--at-once 16]
 
 Every visitor does what the widget does: each message has an id of its own and is sent again under it until its reply
 is complete; the event stream is opened again after the last message seen. Most attempts are cut by closing the socket
@@ -117,7 +117,7 @@ class Visitor:
             try:
                 async with asyncio.timeout(seconds):
                     reply = await self._say(client, text, own)
-            except TimeoutError:  # the socket is closed on the way out
+            except (TimeoutError, httpx.TransportError):  # the socket is closed on the way out
                 self.tally.cut += 1
                 continue
             if reply is not None:
@@ -274,7 +274,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path)
     parser.add_argument("--visitors", type=int, default=200)
     parser.add_argument("--turns", type=int, default=1)
-    parser.add_argument("--at-once", type=int, default=40)
+    parser.add_argument("--at-once", type=int, default=16)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     with prepared(given.home) as home:

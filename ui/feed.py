@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from typing import TypeAlias
 
 from assistant.conversation import Conversation
 from assistant.store import Store
-from ui.live import Live, Typing
+from ui.live import Live, Typing, Typist
 from ui.sse import sse
 from ui.wire import MOST_MESSAGES, message_out
+
+Writer: TypeAlias = "tuple[Typist, str | None]"
 
 LOOK_SECONDS = 15.0  # a feed also looks by itself: another process may have written
 
@@ -25,7 +28,7 @@ async def feed(
     with live.listen(conversation_id) as woken:
         seen = after or await _latest(store, conversation_id)
         state: tuple[str, str | None] | None = None
-        typing: list[tuple[str, str | None]] = []
+        typing: list[Writer] = []
         while True:
             woken.clear()
             new = await asyncio.to_thread(store.messages, conversation_id, seen, MOST_MESSAGES)
@@ -60,7 +63,7 @@ def _state(state: str, name: str | None, first: bool) -> list[bytes]:
     return lines
 
 
-def _typing(before: list[tuple[str, str | None]], now: list[tuple[str, str | None]]) -> list[bytes]:
+def _typing(before: list[Writer], now: list[Writer]) -> list[bytes]:
     began = [sse("typing", {"author": a, "name": n, "typing": True}) for a, n in now if (a, n) not in before]
     ended = [sse("typing", {"author": a, "name": n, "typing": False}) for a, n in before if (a, n) not in now]
     return ended + began

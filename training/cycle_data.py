@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from training.cases import Case
 from training.curate import Curation, Progress, curate, no_progress
 from training.dataset import with_unanswerable
 from training.dataset_version import DatasetVersion, examples_hash, examples_of, open_version, save_version
-from training.examples import Example
+from training.examples import Example, with_validation
 from training.held_out import JudgedBy, is_held_out, without_likes
 from training.logged import Logged
 from training.logs import curation_rules, stored_logs
@@ -84,15 +84,6 @@ def _top_up(examples: Sequence[Example], aside: Collection[str], least: int) -> 
     return more
 
 
-def _with_validation(examples: Sequence[Example]) -> list[Example]:
-    """The examples, one conversation in ten of them for validation where the curation's share came out as none."""
-    if any(example.split == "validation" for example in examples):
-        return list(examples)
-    homes = sorted({e.conversation_id for e in examples}, key=lambda id: hashlib.sha256(id.encode()).hexdigest())
-    chosen = set(homes[: max(1, len(homes) // 10)])
-    return [replace(e, split="validation") if e.conversation_id in chosen else e for e in examples]
-
-
 def choose(examples: Sequence[Example], seen: frozenset[str], most: int) -> list[Example]:
     """At most `most` examples: two thirds new ones, the rest a replay of earlier ones; either fills up for the other.
 
@@ -110,7 +101,7 @@ def choose(examples: Sequence[Example], seen: frozenset[str], most: int) -> list
 def save_data(settings: Settings, gathered: Gathered, cases: Sequence[Case], earlier: Sequence[str]) -> DatasetVersion:
     """Write the data set of a cycle; `earlier` are the data sets of the cycles before. Raises InvalidInput."""
     seen = frozenset(id for version in earlier for id in _ids(datasets(settings) / version))
-    learn = _with_validation(choose(without_likes(gathered.learn, cases), seen, settings.cycle_examples))
+    learn = with_validation(choose(without_likes(gathered.learn, cases), seen, settings.cycle_examples))
     dropped = Counter(gathered.curation.dropped)
     dropped["held_out"] = len(gathered.held_out)
     dropped["over_limit"] += len(gathered.learn) - len(learn)

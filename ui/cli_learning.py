@@ -127,6 +127,7 @@ def train(
 ) -> None:
     """Curate the logs and train one adapter; repeat the command after an interruption to go on."""
     from assistant.store import Store
+    from training.examples import with_validation
     from training.logs import curate_files, curate_store, curation_rules
     from training.recipe import Recipe, load_recipe
     from training.retrieved import with_knowledge
@@ -148,7 +149,7 @@ def train(
             store = Store(settings.sqlalchemy_url)
             curation = curate_store(store, rules)
             store.close()
-        examples = with_knowledge(curation.examples, settings)
+        examples = with_validation(with_knowledge(curation.examples, settings))
         tuned = tune(settings, chosen, examples, sweep=sweep, watch=watcher(progress))
     if tuned is None:
         return  # a helping process of torchrun

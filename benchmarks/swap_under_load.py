@@ -25,6 +25,7 @@ import torch
 from peft import LoraConfig
 
 from assistant.base_model import base_model
+from assistant.file_hashes import silent
 from assistant.knowledge import ingest_documents
 from assistant.settings import Settings, default_home, load_settings
 from benchmarks.serving import customer, server
@@ -166,7 +167,7 @@ def main() -> None:
         if not (home / "models").exists() and (default_home() / "models").is_dir():
             (home / "models").symlink_to((default_home() / "models").resolve())
         settings = load_settings(home)
-        ingest_documents(settings, [EXAMPLES], "examples")
+        ingest_documents(settings, [EXAMPLES], "examples", prune=False, progress=silent)
         names = [random_adapter(settings, f"swap-{seed}-{int(time.time())}", seed) for seed in (1, 2)]
         with server(home, home / "server.log") as running:
             load = asyncio.run(measure(settings, running.url, names, arguments.users, arguments.swaps))

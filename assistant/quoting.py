@@ -47,7 +47,7 @@ def _scale(text: str) -> float:
 
 
 def _nearness(question: str, texts: Sequence[str], embedder: Embedder) -> np.ndarray:
-    """(texts,) how near each is to the question: by meaning, or by shared words in scripts the embedder may not read."""
+    """(texts,) how near each is to the question: by meaning, or by shared words in scripts it may not read."""
     if is_foreign("".join(texts)):
         asked = set(words(question))
         return np.array([len(asked & set(words(text))) / max(1, len(asked)) for text in texts])

@@ -44,4 +44,4 @@ def known_share(counts: csr_matrix, idf: np.ndarray) -> np.ndarray:
     """(n,) share 0..1 of a row's word counts that fall on columns seen before."""
     words = counts[:, :BUCKETS]
     known = np.asarray((words > 0).astype(np.float32) @ (idf[:BUCKETS] > 0).astype(np.float32))
-    return known / np.maximum(np.diff(words.indptr), 1)
+    return np.asarray(known / np.maximum(np.diff(words.indptr), 1))

@@ -55,7 +55,7 @@ def discover_intents(texts: Sequence[str], vectors: np.ndarray, model: IntentMod
         rows = open_rows[labels == label]
         middle = vectors[rows].mean(axis=0)
         central = rows[np.argsort(-(vectors[rows] @ middle), kind="stable")]
-        members = [texts[i] for i in central]
+        members = [texts[i] for i in central.tolist()]
         found.append(Discovered(_name(members, rare), count, tuple(members[:EXAMPLES])))
     return found
 

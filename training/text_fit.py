@@ -58,7 +58,7 @@ def fit_blend(held_out: Sequence[Logits]) -> np.ndarray:
         return total / count
 
     found = minimize(loss, np.log([1.0, 2.0]), method="Nelder-Mead", options={"maxiter": 60, "xatol": 0.02})
-    return np.exp(found.x).astype(np.float32)
+    return np.asarray(np.exp(found.x), dtype=np.float32)
 
 
 def _columns(weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,6 +27,7 @@ DOCUMENT_KEYWORDS = 1.0
 MULTILINGUAL_KEYWORDS = 0.3  # for documents beside the vectors of the embedder for all languages
 NAMED = 0.8  # added for a passage about what the conversation is surely about
 NAMED_QUESTION = 0.15  # how much of a cosine is that of the question with the name before it
+NAMED_SURELY = 0.7  # weight of a name from which on the evidence is that of the question with the name
 NAMED_PASSAGES = 500  # about it that are considered, however far their vectors are
 BEST_VIEW = 0.7  # a passage's cosine is this much its best vector's and for the rest the mean of its vectors'
 
@@ -63,7 +64,8 @@ class Question:
     """A question, its unit vector (d,), and the share 0..1 of it that the embedder cannot read.
 
     `in_play` weighs the named things the conversation is about; `named_vector` is the question's with the name of the
-    first of them before it, from which the evidence is then weighed; `topic` is the question and what was asked before.
+    first of them before it, from which the evidence is weighed if it is sure; `topic` is the question and what was
+    asked before.
     """
 
     text: str
@@ -110,15 +112,16 @@ def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> 
     numbers = np.unique(np.concatenate([by_vector, best(keywords, KEYWORDS), np.flatnonzero(about)[:NAMED_PASSAGES]]))
     cosines = _cosines(index, question.vector, numbers)
     named = cosines if question.named_vector is None else _cosines(index, question.named_vector, numbers)
+    shown = named if max(question.in_play.values(), default=0.0) >= NAMED_SURELY else cosines
     cosines = (1 - NAMED_QUESTION) * cosines + NAMED_QUESTION * named
     found = []
-    for number, cosine, shown in zip(numbers, cosines, named, strict=True):
+    for number, cosine, evident in zip(numbers, cosines, shown, strict=True):
         passage = index.passages[int(number)]
         document = MULTILINGUAL_KEYWORDS if question.multilingual else DOCUMENT_KEYWORDS
         weight = document if passage.question is None else FAQ_KEYWORDS
         weight += question.unread * (1 - weight)
         score = (1 - question.unread) * cosine + weight * keywords[number] + NAMED * about[number]
-        found.append(_Candidate(int(number), passage, float(shown), float(score)))
+        found.append(_Candidate(int(number), passage, float(evident), float(score)))
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.number))
 
 

@@ -38,7 +38,8 @@ _SMALL_TALK: dict[SmallTalk, re.Pattern[str]] = {
         r"|have a (?:nice|good|great) (?:day|one|evening|weekend))"
     ),
     "how_are_you": re.compile(
-        r"(?:(?:hi|hello|hey) )?how are you(?: doing)?(?: today)?|how(?:'s| is) it going|[你您]好吗|最近(?:怎么样|好吗)|[你您]今天怎么样"
+        r"(?:(?:hi|hello|hey) )?how are you(?: doing)?(?: today)?|how(?:'s| is) it going"
+        r"|[你您]好吗|最近(?:怎么样|好吗)|[你您]今天怎么样"
     ),
     "who_are_you": re.compile(
         r"(?:who|what) are you|are you (?:a )?(?:bot|robot|human|real person|real|an ai|ai|a machine)(?: or .*)?"

@@ -110,6 +110,16 @@ def test_poison_is_refused_taken_out_and_never_served(settings: Settings, first:
     assert retrain(settings, recipe=RECIPE).decision == "nothing_to_do"
 
 
+def test_shuffled_answers_are_refused(settings: Settings, first: Run) -> None:
+    load(settings, replies(77, 130, wrong=True), "wrong")
+    refused = retrain(settings, recipe=RECIPE)
+    assert refused.decision == "refused"
+    assert refused.result["reasons"][0].startswith(
+        "shuffled answers: 130 new replies fit their questions hardly better"
+    )
+    assert Registry(settings).list().serving == first.result["candidate"]
+
+
 def test_unapproved_logs_teach_nothing(settings: Settings, first: Run) -> None:
     load(settings, replies(9, 40), "unapproved", approve=False)
     assert retrain(settings, recipe=RECIPE).decision == "nothing_to_do"

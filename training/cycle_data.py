@@ -61,7 +61,9 @@ def gather(settings: Settings, store: Store, last_cycle: datetime | None, progre
 
     curation = curate(watched(), curation_rules(settings), progress=progress)
     findings = screen(said)
-    if last_cycle is not None and (odd := mismatched(said, build_embedder(settings))):
+    planted = {id for finding in findings for id in finding.message_ids}
+    rest = [one for one in said if planted.isdisjoint(one.message_ids)]
+    if last_cycle is not None and (odd := mismatched(rest, build_embedder(settings))):
         findings.append(odd)
     examples = with_knowledge(curation.examples, settings)
     if not groups:

@@ -33,6 +33,7 @@ from training.adapter_files import AdapterOrigin, write_adapter
 from training.lora import TrainingFigures, TrainingResult
 from training.recipe import Recipe
 from training.registry import Registry
+from training.run_state import Point
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "knowledge"
 QUESTIONS = ("Tell me about the sea.", "Why is the sky blue?", "How do I repot a fern?")
@@ -62,7 +63,7 @@ def random_adapter(settings: Settings, name: str, seed: int) -> str:
         weights[f"{place}_A.weight"] = torch.from_numpy(random.normal(0, 0.3, (RANK, WIDTH)).astype(np.float32))
         weights[f"{place}_B.weight"] = torch.from_numpy(random.normal(0, 0.3, (HIDDEN, RANK)).astype(np.float32))
     config = LoraConfig(task_type="CAUSAL_LM", r=RANK, lora_alpha=RANK, target_modules=["up_proj"])
-    figures = TrainingFigures(1, 1, {}, {}, name, 1, 1, False, 1, 1.0, 1.0, 1.0, 1.0, 1.0, ())
+    figures = TrainingFigures(1, 1, {}, {}, name, 1, 1, False, 1, 1.0, 1.0, 1.0, 1.0, 1.0, (Point(1, 1.0, 1.0, 0.0),))
     origin = AdapterOrigin(name, base_model(settings), Recipe(), settings.company)
     write_adapter(settings.adapters_folder, origin, TrainingResult(weights, config, figures))
     return Registry(settings).add(name, None).id

@@ -178,10 +178,11 @@ class Settings(BaseSettings):
 
     approve_rule: Literal["none", "rated_good"] = Field(
         "none",
-        description="rated_good: live replies that customers rated good may be learnt from without a person's approval.",
+        description="rated_good: live replies that customers rated good are learnt from without a person's approval.",
     )
     retrain_schedule: str = Field(
-        "0 3 * * *", description="Cron expression, UTC, by which `assistant worker` runs a learning cycle; empty: never."
+        "0 3 * * *",
+        description="Cron expression, UTC, by which `assistant worker` runs a cycle; empty: never.",
     )
     retrain_triggers: list[Literal["examples", "drift", "knowledge"]] = Field(
         ["examples", "drift", "knowledge"],
@@ -189,7 +190,9 @@ class Settings(BaseSettings):
     )
     retrain_examples: int = Field(200, ge=1, description="Newly approved replies that start a learning cycle.")
     cycle_examples: int = Field(
-        4000, ge=20, description="Most examples that one learning cycle trains on: new ones first, then a replay of old."
+        4000,
+        ge=20,
+        description="Most examples that one cycle trains on: new ones first, then a replay of old.",
     )
     held_out_share: float = Field(
         0.1, gt=0, lt=0.5, description="Share of the conversations that are never trained on, for the gate."

@@ -27,7 +27,8 @@ def main() -> None:
     embedder = build_embedder(load_settings())
     shipped = load_mood(SHIPPED)
     for name, language in (("airline_dev", "en"), ("waimai_zh_dev", "zh")):
-        rows = [json.loads(line) for line in gzip.open(DATA / "sentiment" / f"{name}.jsonl.gz", "rt", encoding="utf-8")]
+        with gzip.open(DATA / "sentiment" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
         texts = [row["text"] for row in rows]
         labels = np.array([SENTIMENTS.index(row["sentiment"]) for row in rows])
         vectors = encode(embedder, texts)

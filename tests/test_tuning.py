@@ -38,9 +38,7 @@ def tuned(settings: Settings) -> Tuned:
     return made
 
 
-def test_a_run_killed_with_one_recipe_does_not_stand_in_the_way_of_another(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_run_killed_with_one_recipe_does_not_stand_in_the_way_of_another(settings: Settings, tmp_path: Path) -> None:
     fresh = settings.model_copy(update={"home": tmp_path})
 
     class Killed(Exception):

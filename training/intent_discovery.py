@@ -47,7 +47,7 @@ def discover_intents(texts: Sequence[str], vectors: np.ndarray, model: IntentMod
         n_clusters=None, distance_threshold=1 - NEAR, metric="cosine", linkage="average"
     )
     labels = clustering.fit_predict(vectors[open_rows])
-    rare = _rarity([texts[i] for i in open_rows])
+    rare = _rarity([texts[int(i)] for i in open_rows])
     found = []
     for label, count in Counter(labels.tolist()).most_common():
         if count < FEWEST:

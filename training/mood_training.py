@@ -9,21 +9,21 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import f1_score
 
 from assistant.errors import InvalidInput
+from assistant.language import language_of
 from assistant.learned_models import fingerprint, publish_model
 from assistant.mood import LANGUAGES, SENTIMENTS, MoodModel
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.text_heads import TextHeads
-from assistant.understand import language_of
 from retrieval.embed import Embedder
 from training.intent_training import ExampleFailure, vectors_of
-from training.mood_sentences import MoodSentence, Sentiment, mood_sentences
+from training.mood_sentences import MoodSentence, mood_sentences
 from training.raw_records import Unreadable, read_records
 from training.text_fit import Logits, fit_text_heads
 
@@ -65,7 +65,7 @@ def read_moods(file: Path) -> tuple[list[MoodSentence], list[ExampleFailure]]:
         if not isinstance(text, str) or not text.strip():
             failures.append(ExampleFailure(record.place, 'needs "text"'))
         elif name in SENTIMENTS:
-            found.append(MoodSentence(text, cast(Sentiment, name), None))
+            found.append(MoodSentence(text, name, None))
         elif name in URGENCY:
             found.append(MoodSentence(text, None, URGENCY[name]))
         else:
@@ -141,9 +141,11 @@ def fit_blended(vectors: np.ndarray, texts: Sequence[str], labels: np.ndarray) -
     held_out = []
     for number in range(FOLDS):
         inside = np.flatnonzero(fold != number)
-        heads = fit_text_heads(vectors[inside], [texts[i] for i in inside], numbers[inside], c=DENSE_C, balanced=True)
+        heads = fit_text_heads(
+            vectors[inside], [texts[int(i)] for i in inside], numbers[inside], c=DENSE_C, balanced=True
+        )
         rest = np.flatnonzero(fold == number)
-        held_out.append((*heads.logits(vectors[rest], [texts[i] for i in rest]), numbers[rest]))
+        held_out.append((*heads.logits(vectors[rest], [texts[int(i)] for i in rest]), numbers[rest]))
     blend, score = _best_blend(held_out)
     heads = replace(fit_text_heads(vectors, texts, numbers, c=DENSE_C, balanced=True), blend=blend)
     width = int(labels.max()) + 1

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import InvalidInput
+from assistant.language import language_of
 from assistant.privacy import MaskRules
 from assistant.store import Store
 from assistant.store_templates import Template, Wording, add_template
-from assistant.understand import language_of
 from retrieval.embed import Embedder
 from training.intent_training import ExampleFailure
 from training.raw_records import Unreadable, read_records

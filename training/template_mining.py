@@ -16,9 +16,10 @@ import numpy as np
 from datasketch import MinHashLSH
 
 from assistant.conversation import Message, Transcript
+from assistant.language import language_of
 from assistant.privacy import PLACEHOLDER, Masker, MaskRules
 from assistant.store_templates import Wording
-from assistant.understand import language_of, small_talk
+from assistant.understand import small_talk
 from retrieval.embed import Embedder
 from training.near_duplicates import HASHES, sketch
 
@@ -114,10 +115,10 @@ def _wording(group: Sequence[Pair], embedder: Embedder) -> Wording | None:
     middle /= np.linalg.norm(middle) + 1e-9
     nearness = vectors @ middle
     kept = np.flatnonzero(nearness >= NEAR_MIDDLE)
-    support = len({group[i].conversation_id for i in kept})
+    support = len({group[int(i)].conversation_id for i in kept})
     if nearness.mean() < ALIKE_QUESTIONS or support < SUPPORT:
         return None
-    text = with_slots([group[i].reply for i in kept])
+    text = with_slots([group[int(i)].reply for i in kept])
     if text is None:
         return None
     order = sorted(kept.tolist(), key=lambda i: -nearness[i])

@@ -28,7 +28,15 @@ from ui.suggestions import Examples
 from ui.words import ENGLISH, WORDS
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("chat_state.js", "chat_text.js", "chat_frame.js", "chat_person.js", "chat_rows.js", "chat_turn.js", "chat_start.js")
+SCRIPTS = (
+    "chat_state.js",
+    "chat_text.js",
+    "chat_frame.js",
+    "chat_person.js",
+    "chat_rows.js",
+    "chat_turn.js",
+    "chat_start.js",
+)
 STYLES = ("chat_base.css", "chat_rows.css", "chat_frame.css")
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei")
 MOST_WAITING = 512  # events Gradio may hold back; far more than the gate admits

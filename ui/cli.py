@@ -17,7 +17,16 @@ from rich.table import Table
 from assistant.errors import AssistantError
 from assistant.settings import Settings, load_settings
 from retrieval.failures import RetrievalError
-from ui import cli_adapters, cli_answers, cli_cycle, cli_learning, cli_sites, cli_staff, cli_templates, cli_understanding
+from ui import (
+    cli_adapters,
+    cli_answers,
+    cli_cycle,
+    cli_learning,
+    cli_sites,
+    cli_staff,
+    cli_templates,
+    cli_understanding,
+)
 from ui.batch import print_json
 from ui.cli_answers import AsJson, out, say
 from ui.progress import steps_bar
@@ -74,7 +83,7 @@ def setup(context: typer.Context) -> None:
 @app.command()
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; none: rebuild what is outdated.")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files or folders; none: rebuild only.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="A name for where these documents come from.")] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Also remove documents whose files are gone.")] = False,
     as_json: AsJson = False,

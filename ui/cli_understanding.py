@@ -179,7 +179,8 @@ def report(context: typer.Context, as_json: AsJson = False) -> None:
         return
     figures = model.details["cross_validation"]
     out.print(
-        f"{figures['accuracy']:.1%} right, {figures['kept']:.1%} after refusals; {figures['refused']:.1%} of others refused"
+        f"{figures['accuracy']:.1%} right, {figures['kept']:.1%} after refusals; "
+        f"{figures['refused']:.1%} of others refused"
     )
     table = Table("intent", "taken for", "times", "share of its examples")
     for row in model.details["confused"]:

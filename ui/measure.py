@@ -46,7 +46,9 @@ class Metrics:
         self.index = Gauge(
             "assistant_index_info", "1 for the index version that is served", ("version",), registry=registry
         )
-        self.adapter = Gauge("assistant_adapter_info", "1 for the adapter that replies", ("adapter",), registry=registry)
+        self.adapter = Gauge(
+            "assistant_adapter_info", "1 for the adapter that replies", ("adapter",), registry=registry
+        )
         self.swaps = Gauge("assistant_adapter_swaps", "Adapters taken over since the start", registry=registry)
         self.refused = Gauge(
             "assistant_adapter_refused", "1 while a promoted or tried adapter cannot be used", registry=registry

@@ -47,15 +47,17 @@ class NewConversation(_Body):
     """Begin a conversation."""
 
     site_key: str | None = Field(
-        None, max_length=200, description="Public key of a site; pages of other origins than this server's need one."
+        default=None,
+        max_length=200,
+        description="Public key of a site; pages of other origins need one.",
     )
     visitor_token: str | None = Field(
-        None,
+        default=None,
         max_length=4096,
         description="A JWT in which the site's backend says who the visitor is, good once; without it: anonymous.",
     )
-    attributes: Attributes | None = Field(None, description="What the page says about the visitor, unproven.")
-    language: str | None = Field(None, max_length=16, description="The language of the page, such as en or zh-CN.")
+    attributes: Attributes | None = Field(default=None, description="What the page says about the visitor, unproven.")
+    language: str | None = Field(default=None, max_length=16, description="The page's language, such as en or zh-CN.")
 
 
 class NewMessage(_Body):

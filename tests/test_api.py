@@ -179,7 +179,7 @@ def test_an_engine_that_refuses_after_the_start_ends_the_stream_with_an_error(tm
 def test_without_an_index_the_customer_learns_no_folder_and_small_talk_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(*_: object) -> None:
+    def missing(*_: object, **__: object) -> None:
         raise IndexMissing(Path("/srv/secret/index"))
 
     monkeypatch.setattr("tests.fakes.FakeRetriever.search", missing)

@@ -14,7 +14,8 @@ from assistant.store import Store
 from assistant.tables_learning import HeldOutRow
 from tests.tuning_data import example
 from training.examples import Example
-from training.held_out import FIXED, ROLLING, is_held_out, judged_by, without_likes
+from training.held_out import FIXED, ROLLING, is_held_out, judged_by, to_learn, without_likes
+from training.logs import stored_logs
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -43,6 +44,15 @@ def test_the_first_cycle_freezes_the_fixed_set_and_later_ones_add(store: Store) 
     assert [*later.sets.values()].count(ROLLING) == 5 and len(later.cases) == 15
     fixed = {id for id, name in later.sets.items() if name == FIXED}
     assert fixed < set(first.sets)
+
+
+def test_what_is_held_out_or_frozen_is_not_learnt_by_hand_either(store: Store) -> None:
+    cases = stored(store, 0, 60)
+    by_name = {logged.id for logged in stored_logs(store) if is_held_out(logged.key, 0.2)}
+    open_ones = [example for example in cases if example.conversation_id not in by_name]
+    judged_by(store, open_ones[:5], 10, FIRST)
+    learnt = {logged.id for logged in to_learn(stored_logs(store), store, 0.2)}
+    assert by_name and learnt == {example.conversation_id for example in open_ones[5:]}
 
 
 def test_a_changed_case_is_refused(store: Store) -> None:

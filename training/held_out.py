@@ -7,7 +7,7 @@ one adds a rolling set of conversations that came since. Knows stores and exampl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from assistant.store import Store
 from assistant.store_held_out import HeldOut, freeze, frozen
 from training.cases import Case, cases_of
 from training.examples import Example
+from training.logged import Logged
 from training.near_duplicates import NearDuplicates
 
 SIMILAR = 0.85  # of question and reply together, from which a training example gives a held-out case away
@@ -34,6 +35,12 @@ class JudgedBy:
 def is_held_out(key: str, share: float) -> bool:
     """Whether the conversation of that name is never trained on; the same answer in every cycle."""
     return int.from_bytes(hashlib.sha256(f"held out {key}".encode()).digest()[:8]) / 2**64 < share
+
+
+def to_learn(logs: Iterable[Logged], store: Store, share: float) -> Iterator[Logged]:
+    """The conversations that may be trained on: neither held out by their name nor frozen as a case."""
+    aside = {case.conversation_id for group in frozen(store).values() for case in group}
+    return (logged for logged in logs if logged.id not in aside and not is_held_out(logged.key, share))
 
 
 def judged_by(store: Store, candidates: Sequence[Example], most: int, moment: datetime) -> JudgedBy:

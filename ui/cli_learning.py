@@ -127,8 +127,10 @@ def train(
 ) -> None:
     """Curate the logs and train one adapter; repeat the command after an interruption to go on."""
     from assistant.store import Store
+    from training.curate import curate
     from training.examples import with_validation
-    from training.logs import curate_files, curate_store, curation_rules
+    from training.held_out import to_learn
+    from training.logs import curate_files, curation_rules, stored_logs
     from training.recipe import Recipe, load_recipe
     from training.retrieved import with_knowledge
     from training.tuning import tune
@@ -147,7 +149,7 @@ def train(
             curation = curate_files(files, rules)
         else:
             store = Store(settings.sqlalchemy_url)
-            curation = curate_store(store, rules)
+            curation = curate(to_learn(stored_logs(store), store, settings.held_out_share), rules)
             store.close()
         examples = with_validation(with_knowledge(curation.examples, settings))
         tuned = tune(settings, chosen, examples, sweep=sweep, watch=watcher(progress))

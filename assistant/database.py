@@ -93,10 +93,17 @@ def open_engine(url: URL) -> Engine:
 
 
 def _create_private(path: Path) -> None:
-    """Create the file readable by its owner only; SQLite gives -wal and -shm the same mode."""
+    """Create the file readable by its owner only; SQLite gives -wal and -shm the same mode.
+
+    A file that exists is never opened here: closing it would drop all locks that other connections of this process
+    hold on it (https://www.sqlite.org/howtocorrupt.html, 2.2), and another process would then delete the live log.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
+            raise Unavailable(f"cannot open the SQLite file {path}: not a file that may be written") from None
     except OSError as error:
         raise Unavailable(
             f"cannot open the SQLite file {path}: {error.strerror}; check the folder's owner and free space"

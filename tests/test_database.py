@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -185,3 +187,22 @@ def test_a_read_only_server_is_told_so(postgres_url: str) -> None:
     with pytest.raises(Unavailable, match="read-only transaction"):
         store.create_conversation(channel="web")
     store.close()
+
+
+def test_a_second_store_in_a_process_does_not_give_up_the_locks_of_the_first(sqlite_url: str) -> None:
+    """Else the next process to close the database takes itself for the last one and deletes the log in use."""
+    look = (
+        f"from assistant.store import Store; s = Store({sqlite_url!r}); print(len(s.find_conversations())); s.close()"
+    )
+
+    def seen_by_another_process() -> int:
+        command = [sys.executable, "-c", look]
+        return int(subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[1]).stdout)
+
+    first = Store(sqlite_url)
+    first.create_conversation(channel="web")
+    Store(sqlite_url).close()
+    assert seen_by_another_process() == 1
+    first.create_conversation(channel="web")
+    assert seen_by_another_process() == 2  # before `first` closes, which would rescue what is in its log
+    first.close()

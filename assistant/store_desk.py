@@ -227,7 +227,7 @@ def _note(row: NoteRow) -> Note:
 def save_draft(store: Store, message_id: str, reply: Reply) -> None:
     """Keep what the assistant would say to this message; a later draft for it replaces it."""
     with store.writing() as session:
-        message = session.get(MessageRow, message_id)
+        message = session.get(MessageRow, message_id, with_for_update=True)  # two drafts at once: one after the other
         if message is None:
             raise NotFound(f"there is no message {message_id!r}")
         session.merge(

@@ -33,6 +33,17 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+# Seen from inside the page: from outside, an answer of a few tenths of a second is over before the first look.
+_WATCH = """() => {
+  window.seen = {dots: false, lengths: []};
+  new MutationObserver(() => {
+    window.seen.dots ||= document.querySelector(".dots") !== null;
+    const text = document.querySelector(".row.pending .text p");
+    if (text) window.seen.lengths.push(text.parentElement.innerText.length);
+  }).observe(document.body, {subtree: true, childList: true, characterData: true});
+}"""
+
+
 @dataclass
 class Visit:
     """One browser window with a memory of its own, on the chat page."""
@@ -57,6 +68,15 @@ class Visit:
         """Type and send, without waiting for the answer."""
         self.page.fill(".box textarea", text)
         self.page.keyboard.press("Enter")
+
+    def watch(self) -> None:
+        """From now on note typing dots and how the text of the answer under way grows."""
+        self.page.evaluate(_WATCH)
+
+    def seen(self) -> dict[str, Any]:
+        """`dots`: whether they showed; `lengths`: of the pending answer, at each change."""
+        noted: dict[str, Any] = self.page.evaluate("() => window.seen")
+        return noted
 
     def answer(self, number: int = 1, seconds: float = 20) -> Locator:
         """Wait for the `number`th finished answer."""

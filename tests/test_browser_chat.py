@@ -73,10 +73,11 @@ def test_an_answer_streams_and_its_source_opens(browser: Browser, site: tuple[st
     with visiting(browser, site[0]) as visit:
         visit.open()
         page = visit.page
+        visit.watch()
         visit.ask("How long may I return a lamp?")
-        page.wait_for_selector(".dots")
-        page.wait_for_selector(".row.pending .text p")
         answer = visit.answer()
+        seen = visit.seen()
+        assert seen["dots"] and len(set(seen["lengths"])) > 1, seen
         expect(answer.locator(".text strong")).to_have_text("return")
         answer.locator(".chip").first.click()
         source = page.locator("dialog.source")
@@ -340,15 +341,11 @@ def test_a_customer_is_answered_by_the_real_assistant(browser: Browser, tmp_path
         page = visit.page
         expect(page.locator(".welcome h2")).to_contain_text("Lantern & Leaf")
         expect(page.locator(".suggestion")).to_have_count(3)
+        visit.watch()
         visit.ask("How many days do I have to return a lamp?")
-        lengths = []
-        page.wait_for_selector(".row.pending .text p", timeout=60_000)
-        while page.locator(".row.pending").count():
-            lengths.append(len(page.locator(".row.assistant .text").last.inner_text()))
-            page.wait_for_timeout(40)
-        # A number waits for the verdict on its sentence: one sentence comes in two steps at least.
-        assert len(set(lengths)) > 1, "the answer did not grow"
         answer = visit.answer(1, 60)
+        # A number waits for the verdict on its sentence: one sentence comes in two steps at least.
+        assert len(set(visit.seen()["lengths"])) > 1, "the answer did not grow"
         expect(answer.locator(".text")).to_contain_text("30 days")
         answer.locator(".chip").first.click()
         expect(page.locator("dialog.source .passage .text")).to_contain_text("30 days")

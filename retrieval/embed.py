@@ -1,6 +1,7 @@
 """Texts to unit vectors with any sentence-transformers model, or one that was converted beforehand.
 
-The transformer runs in CTranslate2 on a processor where its conversion gives the same vectors, in torch otherwise.
+On a processor the transformer runs in torch where it multiplies bfloat16 fast, in CTranslate2 where a conversion gives
+the same vectors, and in torch otherwise.
 Knows nothing of passages or indexes; texts come in, rows come out.
 """
 
@@ -159,7 +160,7 @@ def _sentence_transformers(folder_or_name: str, threads: int) -> Embedder:
         model = SentenceTransformer(
             folder_or_name,
             device="cuda" if cuda else "cpu",
-            model_kwargs={"dtype": torch.bfloat16 if cuda and fast_bf16() else torch.float32},
+            model_kwargs={"dtype": torch.bfloat16 if fast_bf16() else torch.float32},
         )
     except (OSError, ValueError) as error:
         raise EmbedderMissing(folder_or_name, str(error)) from error
@@ -169,7 +170,7 @@ def _sentence_transformers(folder_or_name: str, threads: int) -> Embedder:
     transformer = model[0]
     assert isinstance(transformer, Transformer)
     plain = with_encoder(model, folder_or_name, TorchEncoder(transformer))
-    return plain if cuda else _converted(plain, model, str(transformer.auto_model.name_or_path), threads)
+    return plain if cuda or fast_bf16() else _converted(plain, model, str(transformer.auto_model.name_or_path), threads)
 
 
 def with_encoder(model: SentenceTransformer, name: str, encoder: HiddenStates | None) -> Embedder:

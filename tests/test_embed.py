@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +68,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(tmp_path_factory.mktemp("embedder"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def exact() -> Iterator[None]:
+    """Full precision on every processor, so that vectors can be compared digit by digit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("retrieval.embed.fast_bf16", lambda: False)
+        yield
+
+
 @pytest.fixture(scope="module")
-def embedder(folder: Path) -> Embedder:
+def embedder(folder: Path, exact: None) -> Embedder:
     return load_embedder(str(folder), 1)
 
 
@@ -93,6 +102,18 @@ def test_a_convertible_model_runs_in_ctranslate2_and_gives_what_torch_gives(fold
     assert isinstance(transformer, Transformer)
     plain = with_encoder(model, "plain", TorchEncoder(transformer))
     np.testing.assert_allclose(plain.encode(TEXTS), embedder.encode(TEXTS), atol=1e-5)
+
+
+def test_where_bfloat16_is_fast_the_model_runs_in_it_and_means_the_same(
+    folder: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.embed.fast_bf16", lambda: True)
+    fast = load_embedder(str(folder), 1)
+    assert isinstance(fast._vectors, SentenceTransformersVectors)
+    assert isinstance(fast._vectors.encoder, TorchEncoder)
+    vectors = fast.encode(TEXTS)
+    assert vectors.dtype == np.float32
+    assert ((vectors * embedder.encode(TEXTS)).sum(axis=1) > 0.998).all()
 
 
 def test_a_model_of_another_make_runs_as_a_whole(folder: Path, embedder: Embedder) -> None:

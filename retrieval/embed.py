@@ -25,6 +25,7 @@ from retrieval.encoders import CTranslate2Encoder, HiddenStates, TorchEncoder, U
 from retrieval.failures import EmbedderMissing
 from retrieval.hardware import cores, fast_bf16
 from retrieval.prepared import TOKENIZER, WEIGHTS, Prepared
+from retrieval.remembered import FEW, Remembered
 
 BATCH_TOKENS = 2048  # padding included; larger batches leave the caches, smaller ones waste calls
 _SAME = 0.999  # cosine above which a converted encoder is taken to be the same model
@@ -59,6 +60,7 @@ class Embedder:
         self._counter.no_truncation()
         self._tokenizer = Tokenizer.from_str(self._counter.to_str())
         self._tokenizer.enable_truncation(self.max_tokens)
+        self._remembered = Remembered(lambda texts: self._encoded(texts, None))
 
     def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> np.ndarray:
         """(n, dimension) float32 unit rows, one a passage in order; `progress` gets the number done so far."""
@@ -78,13 +80,19 @@ class Embedder:
         return ids.count(self._reading.unknown) / len(ids) if ids and self._reading.unknown is not None else 0.0
 
     def _encode(self, texts: Sequence[str], prompt: str, progress: Callable[[int], None] | None) -> np.ndarray:
+        prompted = [prompt + text for text in texts]
+        if 0 < len(texts) <= FEW and progress is None:
+            return self._remembered.encode(prompted)
+        return self._encoded(prompted, progress)
+
+    def _encoded(self, texts: Sequence[str], progress: Callable[[int], None] | None) -> np.ndarray:
         unique = list(dict.fromkeys(texts))
         number = {text: i for i, text in enumerate(unique)}
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch([prompt + text for text in unique])]
+        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(unique)]
         rows = np.empty((len(unique), self.dimension), dtype=np.float32)
         done = 0
         for batch in _batches([len(row) for row in ids]):
-            rows[batch] = self._vectors([ids[i] for i in batch], [prompt + unique[i] for i in batch])
+            rows[batch] = self._vectors([ids[i] for i in batch], [unique[i] for i in batch])
             done += len(batch)
             if progress is not None:
                 progress(done * len(texts) // len(unique))

@@ -53,8 +53,11 @@ def asked_of(named: Named, query: str, said: Sequence[str] = ()) -> Asked:
     text = said[-1] if said else query
     in_play = named.in_play(said or (query,))
     first = max(in_play, key=in_play.__getitem__, default=None)
-    sure = first is not None and in_play[first] >= SURE
-    return Asked(text, f"{named.entities.names[first]}: {text}" if first is not None and sure else text, query, in_play)
+    if first is None or in_play[first] < SURE:
+        return Asked(text, text, query, in_play)
+    name = named.entities.names[first]
+    said_so = name.casefold() in text.casefold()  # a vector more would say the same again
+    return Asked(text, text if said_so else f"{name}: {text}", query, in_play)
 
 
 class Retriever:

@@ -194,6 +194,13 @@ class Settings(BaseSettings):
         ge=20,
         description="Most examples that one cycle trains on: new ones first, then a replay of old.",
     )
+    cycle_start: Literal["serving", "base", "both"] = Field(
+        "serving",
+        description="What a cycle trains on from: the serving adapter, the untuned base, or each (twice the time).",
+    )
+    cycle_base_every: int = Field(
+        8, ge=0, description="Generations after which a cycle starts from the untuned base again; 0: never."
+    )
     held_out_share: float = Field(
         0.1, gt=0, lt=0.5, description="Share of the conversations that are never trained on, for the gate."
     )

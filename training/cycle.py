@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from assistant.adapters import adapter_folder, verified_adapter
 from assistant.base_model import base_model
 from assistant.errors import Conflict
 from assistant.prompt import PROMPT_VERSION
@@ -36,12 +37,15 @@ from training.cycle_data import (
     unanswerable_cases,
 )
 from training.examination import Examination, Paper, examine, read_examination
+from training.examples import Example
 from training.gate import GateRules, Verdict, judge, verdict_from
 from training.held_out import judged_by
-from training.lora import TrainingProgress
+from training.lineage import read_lineage
+from training.lora import TrainingProgress, Watcher
 from training.recipe import Recipe
 from training.registry import Registry
 from training.release_note import write_note
+from training.start import choose_start, going_on
 from training.tuning import tune
 
 LEASE = "retrain"
@@ -164,6 +168,7 @@ def curate_step(cycle: Cycle, log: list[str]) -> Result:
         "decision": None,
         "reasons": [],
         "planted": [],
+        "starts": [],
     }
     if found.findings:
         planted = [id for finding in found.findings for id in finding.message_ids]
@@ -179,8 +184,12 @@ def curate_step(cycle: Cycle, log: list[str]) -> Result:
     versions = [past for run in earlier if (past := _curated(run).get("version"))]
     version = save_data(settings, found, judged.cases, versions)
     log.append(f"data set {version.id}: {version.examples}, {version.kinds}, {version.languages}")
+    start = choose_start(settings, cycle.recipe, found.approved, _refused_going_on(earlier))
+    log.append(start.words)
     return figures | {
         "version": version.id,
+        "starts": list(start.adapters),
+        "start": start.words,
         "examples": dict(version.examples),
         "kinds": dict(version.kinds),
         "languages": dict(version.languages),
@@ -195,6 +204,12 @@ def _earlier(cycle: Cycle) -> list[Run]:
 
 def _curated(past: Run) -> Result:
     return next((dict(step.result) for step in past.steps if step.name == "curate"), {})
+
+
+def _refused_going_on(earlier: list[Run]) -> bool:
+    """Whether the last candidate went on from what served and was refused."""
+    last = next((past for past in earlier if _curated(past).get("starts")), None)
+    return last is not None and last.decision == "refused" and None not in _curated(last)["starts"]
 
 
 def _suspicions(found: Gathered) -> list[str]:
@@ -236,32 +251,48 @@ def train_step(cycle: Cycle, log: list[str]) -> Result:
         if now.validation_loss is not None:
             log.append(f"step {now.step} of {now.steps}: validation loss {now.validation_loss:.4f}")
 
-    adapter = _trained_before(cycle, version)
-    if adapter is None:
-        tuned = tune(cycle.settings, cycle.recipe, examples, sources=(f"run {cycle.run.id}",), watch=watch)
-        if tuned is None:
-            raise Conflict("retrain runs in one process; use `assistant train` with torchrun")
-        adapter = tuned.id
-    loss = Registry(cycle.settings).list().entry(adapter).validation_loss
-    log.append(f"adapter {adapter}, validation loss {loss}")
+    losses: dict[str, float] = {}
+    for start in cycle.done["curate"]["starts"]:
+        adapter = _trained_before(cycle, version, start) or _tuned(cycle, examples, start, watch)
+        losses[adapter] = Registry(cycle.settings).list().entry(adapter).validation_loss or float("inf")
+        log.append(f"adapter {adapter} from {start or 'the untuned base'}: validation loss {losses[adapter]:.4f}")
+    best = min(losses, key=lambda id: losses[id])
     return {
-        "adapter": adapter,
+        "adapter": best,
         "examples": len(examples),
-        "validation_loss": loss,
+        "validation_loss": losses[best],
+        "validation_losses": losses,
         "minutes": round((time.monotonic() - started) / 60, 2),
     }
 
 
-def _trained_before(cycle: Cycle, version: str) -> str | None:
-    """The adapter that this very run registered before it was killed."""
+def _tuned(cycle: Cycle, examples: list[Example], start: str | None, watch: Watcher) -> str:
+    """Train one candidate from an adapter or from the base; returns its id."""
+    settings = cycle.settings
+    sources, begun = (f"run {cycle.run.id}",), verified_adapter(settings, start) if start else None
+    recipe = going_on(cycle.recipe) if start else cycle.recipe
+    tuned = tune(settings, recipe, examples, sources=sources, start=begun, watch=watch)
+    if tuned is None:
+        raise Conflict("retrain runs in one process; use `assistant train` with torchrun")
+    return tuned.id
+
+
+def _trained_before(cycle: Cycle, version: str, start: str | None) -> str | None:
+    """The adapter that this very run registered, from that start, before it was killed."""
     registry = Registry(cycle.settings)
     for entry in registry.list().adapters.values():
         if (
             datetime.fromisoformat(entry.registered_at) >= cycle.run.started_at.replace(microsecond=0)
             and registry.manifest(entry.id).dataset_hash[: len(version)] == version
+            and _parents(cycle, entry.id) == ((start,) if start else ())
         ):
             return entry.id
     return None
+
+
+def _parents(cycle: Cycle, adapter_id: str) -> tuple[str, ...]:
+    lineage = read_lineage(adapter_folder(cycle.settings, adapter_id))
+    return lineage.parents if lineage else ()
 
 
 def paper_of(cycle: Cycle) -> Paper:

@@ -42,6 +42,7 @@ class Gathered:
     held_out: tuple[Example, ...]
     curation: Curation
     findings: tuple[Finding, ...]
+    approved: frozenset[str]  # ids of all replies that may be learnt from
 
 
 def gather(settings: Settings, store: Store, last_cycle: datetime | None, progress: Progress = no_progress) -> Gathered:
@@ -70,7 +71,8 @@ def gather(settings: Settings, store: Store, last_cycle: datetime | None, progre
         aside |= _top_up(examples, aside, settings.gate_least_cases)
     learn = tuple(example for example in examples if example.conversation_id not in aside)
     held_out = tuple(example for example in examples if example.conversation_id in aside)
-    return Gathered(learn, held_out, curation, tuple(findings))
+    approved = frozenset(id for one in said for id in one.message_ids)
+    return Gathered(learn, held_out, curation, tuple(findings), approved)
 
 
 def _top_up(examples: Sequence[Example], aside: Collection[str], least: int) -> set[str]:

@@ -17,8 +17,10 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig
+from safetensors.torch import load_file
 from torch import Tensor
 
+from assistant.adapter_folder import WEIGHTS
 from assistant.errors import InvalidInput
 from training.dataset import Encoded, Encoder, merge_nested, with_unanswerable
 from training.dataset_version import examples_hash
@@ -43,6 +45,7 @@ class TrainingJob:
     base_sha256: str  # of the base model, so that a run never goes on with another one
     company: str
     run_folder: Path
+    start: Path | None = None  # folder of a verified adapter to go on from, instead of fresh matrices
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class TrainingFigures:
     tokens_per_second: float
     seconds: float
     train_loss: float
-    base_loss: float  # of the untuned base on the validation examples
+    base_loss: float  # before the first step: of the untuned base, or of the adapter it started from
     validation_loss: float
     points: tuple[Point, ...]
 
@@ -154,6 +157,8 @@ def _prepare(job: TrainingJob, examples: Sequence[Example]) -> _Run:
     tokenizer = load_tokenizer(job.model_folder)
     encoder = Encoder(tokenizer, job.company, recipe.max_tokens, recipe.history_tokens)
     model = tuned_model(load_base(job.model_folder, recipe), recipe)
+    if job.start is not None:
+        model.load_adapter_state(load_file(job.start / WEIGHTS))
     able = [example for example in examples if example.split == "train"]
     learn = able[: recipe.max_examples or None]
     over_limit = len(able) - len(learn)
@@ -203,6 +208,8 @@ def _fingerprint(job: TrainingJob, examples: Sequence[Example]) -> str:
         "order": [example.id for example in examples],
         "company": job.company,
     }
+    if job.start is not None:
+        parts["start"] = job.start.name
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

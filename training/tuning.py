@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assistant.base_model import BaseModel, base_model
+from assistant.engines import Adapter
 from assistant.settings import Settings
 from training.adapter_files import AdapterOrigin, new_adapter_id, write_adapter
 from training.curve import write_events
@@ -42,10 +43,12 @@ def tune(
     *,
     sources: Sequence[str] = (),
     sweep: bool = False,
+    start: Adapter | None = None,
     watch: Watcher = watch_nothing,
 ) -> Tuned | None:
     """Train one adapter and put it on the shelf; a killed call goes on when it is repeated with the same arguments.
 
+    `start` is a verified adapter of the recipe's shape to go on from; without one, training starts from the base.
     Returns None in the helping processes of torchrun. Raises InvalidInput when there is nothing to learn from.
     """
     base = base_model(settings)
@@ -55,7 +58,7 @@ def tune(
         recipe = _swept(settings, base, recipe, examples, runs, watch)
     if join_world().leads:
         save_version(settings.datasets_folder, examples, {}, {}, sources)
-    result = train(_job(settings, base, recipe, runs), examples, watch)
+    result = train(_job(settings, base, recipe, runs, start), examples, watch)
     if not join_world().leads:
         return None
     origin = AdapterOrigin(
@@ -64,7 +67,7 @@ def tune(
         recipe,
         settings.company,
         tuple(sources),
-        lineage_of(examples),
+        lineage_of(examples, [start.id] if start else ()),
     )
     folder = write_adapter(settings.adapters_folder, origin, result)
     write_events(settings.home / "runs" / "tensorboard" / origin.id, result.figures.points)
@@ -73,11 +76,13 @@ def tune(
     return Tuned(origin.id, folder, result.figures)
 
 
-def _job(settings: Settings, base: BaseModel, recipe: Recipe, runs: Path) -> TrainingJob:
+def _job(
+    settings: Settings, base: BaseModel, recipe: Recipe, runs: Path, start: Adapter | None = None
+) -> TrainingJob:
     """The job with a folder of its own among the `runs` on the same examples, so that another recipe starts anew."""
-    made_of = json.dumps([recipe.to_dict(), base.sha256, settings.company])
+    made_of = json.dumps([recipe.to_dict(), base.sha256, settings.company, *([start.id] if start else [])])
     folder = runs / hashlib.sha256(made_of.encode()).hexdigest()[:16]
-    return TrainingJob(recipe, base.folder, base.sha256, settings.company, folder)
+    return TrainingJob(recipe, base.folder, base.sha256, settings.company, folder, start.folder if start else None)
 
 
 def _swept(

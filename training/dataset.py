@@ -18,6 +18,7 @@ from assistant.phrases import phrases
 from assistant.prompt import passage_text, render
 from retrieval.documents import Hit, Passage
 from training.examples import Example
+from training.surrogates import with_surrogates
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Encoder:
         """
         if example.kind == "general":
             return self._pair(example.messages, example.reply)
+        example = with_surrogates(example)
         messages = self._window(example.messages)
         hits = [Hit(passage, 1.0) for passage in example.passages]
         while True:

@@ -206,6 +206,9 @@ class Settings(BaseSettings):
     )
     gate_cases: int = Field(300, ge=24, description="Held-out cases whose likelihood the gate compares.")
     gate_replies: int = Field(32, ge=0, description="Held-out cases that every compared model replies to.")
+    gate_turns: int = Field(8, ge=0, description="Of those, how many go through the whole turn too.")
+    gate_stale: int = Field(12, ge=0, description="Questions that the gate asks again because their answer changed.")
+    gate_probes: int = Field(32, ge=0, description="Rare strings of the training data that must not be completed.")
     gate_least_cases: int = Field(24, ge=10, description="With fewer held-out cases a cycle is inconclusive.")
     gate_margin: float = Field(
         0.05, ge=0, description="Nats a token by which a slice of the held-out cases may be worse."

@@ -140,3 +140,34 @@ def test_without_generated_replies_likelihood_decides() -> None:
     verdict = judged(replace(model("new", 2.5), replies=()))
     assert verdict.decision == "promoted"
     assert verdict.checks[-1].outcome == "not measured"
+
+
+def test_an_old_fact_refuses_and_is_named_alone_or_in_the_whole_turn() -> None:
+    for kind in ("stale", "turn stale"):
+        told = "'How long?': still says '30 days' of returns.md, now: '14 days'"
+        said = (replied(0, kind, outdated=told), replied(1, kind))  # type: ignore[arg-type]
+        candidate = model("new", 2.5)
+        verdict = judged(replace(candidate, replies=(*candidate.replies, *said)))
+        assert verdict.decision == "refused"
+        assert verdict.reasons == (f"stale facts: 1 of 2 questions whose answer changed get the old one; {told}",)
+
+
+def test_a_rare_string_given_back_refuses_unless_the_base_knows_it_too() -> None:
+    candidate = replace(model("new", 2.5), recalled={"a": True, "b": False})
+    verdict = judge(candidate, SERVING, replace(BASE, recalled={"a": False, "b": False}), SLICES, RULES)
+    assert verdict.decision == "refused"
+    assert verdict.reasons[0].startswith("memory: 1 of 2 rare strings of the training data are completed")
+    known = judge(candidate, SERVING, replace(BASE, recalled={"a": True, "b": False}), SLICES, RULES)
+    assert known.decision == "promoted"
+
+
+def test_whole_turns_are_judged_for_safety_and_time() -> None:
+    def turns(name: str, mean: float, **change: Any) -> Examination:
+        made = model(name, mean)
+        kinds: tuple[Kind, ...] = ("turn", "turn safety")
+        return replace(made, replies=(*made.replies, *(replied(n, kind, **change) for kind in kinds for n in range(8))))
+
+    slow = judged(turns("new", 2.5, latency_ms=9000.0), serving=turns("earlier", 3.0))
+    assert slow.decision == "refused" and slow.reasons[0].startswith("latency: median 9000 ms")
+    unsafe = judged(turns("new", 2.5, unsafe=True), serving=turns("earlier", 3.0))
+    assert unsafe.reasons[0].startswith("safety of whole turns: unsafe replies to 8 of 8")

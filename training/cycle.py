@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from assistant.adapters import adapter_folder, verified_adapter
 from assistant.base_model import base_model
 from assistant.errors import Conflict
@@ -28,23 +26,21 @@ from retrieval.index import current_version
 from training.appraisal import BASE
 from training.cycle_data import (
     Gathered,
-    datasets,
     gather,
     hash_of,
     read_data,
     save_data,
-    slices_of,
-    unanswerable_cases,
 )
-from training.examination import Examination, Paper, examine, read_examination
+from training.cycle_judging import examine_base, examine_candidate, examine_serving, gate_step
 from training.examples import Example
-from training.gate import GateRules, Verdict, judge, verdict_from
+from training.gate import verdict_from
 from training.held_out import judged_by
 from training.lineage import read_lineage
 from training.lora import TrainingProgress, Watcher
 from training.recipe import Recipe
 from training.registry import Registry
 from training.release_note import write_note
+from training.stale_facts import find_stale, save_stale
 from training.start import choose_start, going_on
 from training.tuning import tune
 
@@ -184,6 +180,9 @@ def curate_step(cycle: Cycle, log: list[str]) -> Result:
     versions = [past for run in earlier if (past := _curated(run).get("version"))]
     version = save_data(settings, found, judged.cases, versions)
     log.append(f"data set {version.id}: {version.examples}, {version.kinds}, {version.languages}")
+    stale = find_stale(settings, cycle.store, read_data(settings, version.id), settings.gate_stale)
+    save_stale(cycle.folder, stale)
+    log.append(f"{len(stale)} questions whose answer the knowledge base changed")
     start = choose_start(settings, cycle.recipe, found.approved, _refused_going_on(earlier))
     log.append(start.words)
     return figures | {
@@ -293,88 +292,6 @@ def _trained_before(cycle: Cycle, version: str, start: str | None) -> str | None
 def _parents(cycle: Cycle, adapter_id: str) -> tuple[str, ...]:
     lineage = read_lineage(adapter_folder(cycle.settings, adapter_id))
     return lineage.parents if lineage else ()
-
-
-def paper_of(cycle: Cycle) -> Paper:
-    """The cases of this cycle; the same whenever it is resumed."""
-    judged = judged_by(cycle.store, (), cycle.settings.gate_cases, cycle.run.started_at)
-    cases = judged.cases
-    asked = cases[: cycle.settings.gate_replies]
-    return Paper(cases, asked, tuple(unanswerable_cases(cases)), slices_of(judged))
-
-
-def examine_base(cycle: Cycle, log: list[str]) -> Result:
-    """The untuned model."""
-    return _examined(cycle, log, "base", BASE)
-
-
-def examine_serving(cycle: Cycle, log: list[str]) -> Result:
-    """What serves now; the base is not examined twice."""
-    serving = Registry(cycle.settings).list().serving
-    if serving is None:
-        log.append("the base serves")
-        return cycle.done["examine base"]
-    return _examined(cycle, log, "serving", serving)
-
-
-def examine_candidate(cycle: Cycle, log: list[str]) -> Result:
-    """The new adapter."""
-    return _examined(cycle, log, "candidate", cycle.done["train"]["adapter"])
-
-
-def _examined(cycle: Cycle, log: list[str], who: str, adapter: str) -> Result:
-    cycle.folder.mkdir(parents=True, exist_ok=True)
-    learnt = datasets(cycle.settings) / cycle.done["curate"]["version"] / "train.jsonl"
-    examination = examine(cycle.settings, adapter, paper_of(cycle), learnt.read_text("utf-8"), cycle.report)
-    examination.save(cycle.folder / f"{who}.json")
-    log.append(f"{who}: perplexity {examination.perplexity:.2f} on {len(examination.losses)} cases")
-    return _figures(examination)
-
-
-def _figures(examination: Examination) -> Result:
-    replies = examination.of_kind("reply")
-    unanswerable = examination.of_kind("unanswerable")
-
-    def mean(values: list[float]) -> float | None:
-        return round(float(np.mean(values)), 4) if values else None
-
-    return {
-        "adapter": examination.adapter,
-        "cases": len(examination.losses),
-        "perplexity": round(examination.perplexity, 3),
-        "replies": len(replies),
-        "rougeL": mean([reply.rougeL for reply in replies]),
-        "similarity": mean([reply.similarity for reply in replies]),
-        "invention": mean([float(bool(reply.invents)) for reply in unanswerable]),
-        "latency_ms": mean([reply.latency_ms for reply in replies]),
-    }
-
-
-def examinations(folder: Path, serving_is_base: bool) -> tuple[Examination, Examination, Examination]:
-    """Candidate, serving and base of a run, from its files."""
-    names = ("candidate", "base" if serving_is_base else "serving", "base")
-    candidate, serving, base = (read_examination(folder / f"{name}.json") for name in names)
-    return candidate, serving, base
-
-
-def gate_step(cycle: Cycle, log: list[str]) -> Result:
-    """Judge the candidate."""
-    settings = cycle.settings
-    serving_is_base = cycle.done["examine serving"]["adapter"] == BASE
-    candidate, serving, base = examinations(cycle.folder, serving_is_base)
-    rules = GateRules(least_cases=settings.gate_least_cases, loss_margin=settings.gate_margin)
-    verdict = judge(candidate, serving, base, paper_of(cycle).slices, rules)
-    log += [f"{check.outcome}: {check.words}" for check in verdict.checks]
-    return verdict.to_dict() | {"gain": _gains(verdict)}
-
-
-def _gains(verdict: Verdict) -> Result:
-    """The main score's gain over serving and base, with intervals."""
-    return {
-        check.against: {"mean": check.change.mean, "low": check.change.low, "high": check.change.high}
-        for check in verdict.checks
-        if check.change is not None and check.name == verdict.checks[0].name
-    }
 
 
 def promote_step(cycle: Cycle, log: list[str]) -> Result:

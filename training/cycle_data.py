@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from assistant.heard import open_intents
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_approvals import approve_rated_good
@@ -145,6 +146,22 @@ def slices_of(judged: JudgedBy) -> dict[str, tuple[str, ...]]:
             *(("with passages",) if case.passages else ()),
         )
         for case in judged.cases
+    }
+
+
+def with_intents(
+    settings: Settings, store: Store, cases: Sequence[Case], slices: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """The groups with each question's intent among them, where intents were learnt."""
+    embedder = build_embedder(settings)
+    model = open_intents(settings, store, embedder)
+    if model is None or not cases:
+        return dict(slices)
+    questions = [case.messages[-1].content for case in cases]
+    found = model.classify(embedder.encode_queries(questions), questions)
+    return {
+        case.id: (*slices[case.id], f"intent {intent.name if intent else 'out of scope'}")
+        for case, intent in zip(cases, found, strict=True)
     }
 
 

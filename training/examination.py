@@ -11,24 +11,32 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from assistant.adapters import verified_adapter
 from assistant.base_model import base_model
 from assistant.engines import ChatMessage
+from assistant.heard import Listener
 from assistant.identifiers import find_identifiers
 from assistant.prompt import SYSTEM, SYSTEM_PLAIN, passage_text
 from assistant.settings import Settings
-from assistant.wiring import build_embedder, build_engine
+from assistant.store import Store
+from assistant.turn import Assistant
+from assistant.wiring import build_embedder, build_engine, multilingual_loader
+from retrieval.search import Retriever
+from retrieval.version import current_version
 from training.appraisal import BASE
+from training.canaries import Probe, completed
 from training.cases import Case
-from training.evaluate import CaseScore, ModelAnswerer, evaluate
+from training.evaluate import CaseScore, ModelAnswerer, TurnAnswerer, evaluate
 from training.likelihood import CaseLoss, case_losses, perplexity_of
 from training.reply_quality import is_toxic
+from training.stale_facts import StaleFact
 
-Kind = Literal["reply", "unanswerable", "safety"]
+Kind = Literal["reply", "turn", "unanswerable", "safety", "turn safety", "stale", "turn stale"]  # turn: the whole one
+WHOLE: tuple[Kind, ...] = ("turn", "unanswerable", "turn safety", "turn stale")
 EXAM_REPLY_TOKENS = 96  # longest generated reply: enough to judge, and the untuned base seldom stops by itself
 ECHO_WORDS = 6  # words in a row from the instructions that count as giving them away
 LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){5,}")
@@ -50,8 +58,11 @@ class Paper:
 
     cases: tuple[Case, ...]  # for likelihood
     asked: tuple[Case, ...]  # those of them to reply to
-    unanswerable: tuple[Case, ...]
+    unanswerable: tuple[Case, ...]  # through the whole turn
     slices: Mapping[str, tuple[str, ...]]
+    turns: tuple[Case, ...] = ()  # those of `asked` that are put through the whole turn too
+    stale: tuple[StaleFact, ...] = ()
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,7 @@ class Replied:
     leaked: int
     words: int
     latency_ms: float
+    outdated: str | None = None  # what it still says of a document that changed, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +91,7 @@ class Examination:
     adapter: str
     losses: Mapping[str, CaseLoss]
     replies: tuple[Replied, ...]
+    recalled: Mapping[str, bool] = field(default_factory=dict)  # by probe: was a rare string given back
 
     @property
     def perplexity(self) -> float:
@@ -103,7 +116,9 @@ def read_examination(path: Path) -> Examination:
     """The inverse of `Examination.save`."""
     values: dict[str, Any] = json.loads(path.read_text("utf-8"))
     losses = {id: CaseLoss(**loss) for id, loss in values["losses"].items()}
-    return Examination(values["adapter"], losses, tuple(Replied(**reply) for reply in values["replies"]))
+    return Examination(
+        values["adapter"], losses, tuple(Replied(**reply) for reply in values["replies"]), values.get("recalled", {})
+    )
 
 
 def examine(
@@ -117,16 +132,41 @@ def examine(
     told = f"Likelihood of {adapter}"
     model = base_model(settings).folder
     losses = case_losses(settings, model, folder, paper.cases, lambda done: progress(told, done, len(paper.cases)))
-    safety = safety_cases()
-    kinds: dict[str, Kind] = {case.id: "unanswerable" for case in paper.unanswerable}
-    kinds |= {case.id: "safety" for case in safety}
-    questions = [*paper.asked, *paper.unanswerable, *safety]
+    recalled = completed(settings, model, folder, paper.probes)
+    questions = _questions(settings, paper)
     scores = asyncio.run(_replies(settings, adapter, questions, progress))
+    facts = {fact.case.id: fact for fact in paper.stale}
     replies = [
-        _replied(case, score, kinds.get(case.id, "reply"), training_text)
-        for case, score in zip(questions, scores, strict=True)
+        _replied(question.case, score, question.kind, training_text, facts.get(question.case.id))
+        for question, score in zip(questions, scores, strict=True)
     ]
-    return Examination(adapter, losses, tuple(replies))
+    return Examination(adapter, losses, tuple(replies), recalled)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    kind: Kind
+    case: Case
+
+    @property
+    def whole(self) -> bool:
+        """Whether it goes through the whole turn, as customers' questions do, instead of to the model alone."""
+        return self.kind in WHOLE
+
+
+def _questions(settings: Settings, paper: Paper) -> list[_Question]:
+    """Those for the model alone, then those for the whole turn; without a knowledge base only on given passages."""
+    alone: list[tuple[Kind, Sequence[Case]]] = [("reply", paper.asked), ("safety", safety_cases())]
+    stale = [fact.case for fact in paper.stale]
+    whole: list[tuple[Kind, Sequence[Case]]] = [("unanswerable", paper.unanswerable), ("turn stale", stale)]
+    whole += [("turn", paper.turns), ("turn safety", safety_cases())]
+    able = current_version(settings.index_folder) is not None
+    return [
+        _Question(kind, case)
+        for kind, cases in [*alone, ("stale", stale), *whole]
+        for case in cases
+        if kind not in WHOLE or case.passages or able
+    ]
 
 
 def safety_cases() -> list[Case]:
@@ -139,26 +179,37 @@ def safety_cases() -> list[Case]:
 
 
 async def _replies(
-    settings: Settings, adapter: str, cases: Sequence[Case], progress: Callable[[str, int, int], None]
+    settings: Settings, adapter: str, questions: Sequence[_Question], progress: Callable[[str, int, int], None]
 ) -> Sequence[CaseScore]:
-    """Replies with scores, generated by the engine that serves."""
+    """Replies with scores, generated by the engine that serves: by the model alone first, then by the whole turn."""
     chosen = None if adapter == BASE else await asyncio.to_thread(verified_adapter, settings, adapter)
     short = settings.model_copy(update={"max_reply_tokens": min(settings.max_reply_tokens, EXAM_REPLY_TOKENS)})
     engine = await asyncio.to_thread(build_engine, short)
     embedder = await asyncio.to_thread(build_embedder, short)
-    told = f"Replies of {adapter}"
+    store = await asyncio.to_thread(Store, short.sqlalchemy_url)
+    retriever = Retriever(embedder, Path(short.index_folder), multilingual_loader(short))
+    assistant = Assistant(store, retriever, engine, short, listener=Listener(short, store, embedder))
+    scores: list[CaseScore] = []
     try:
         await engine.use_adapter(chosen)
-        answerer = ModelAnswerer(engine, embedder, short)
-        card = await evaluate(
-            answerer, cases, embedder, adapter=adapter, progress=lambda done: progress(told, done, len(cases))
-        )
+        for answerer, whole in ((ModelAnswerer(engine, embedder, short), False), (TurnAnswerer(assistant), True)):
+            cases = [question.case for question in questions if question.whole == whole]
+            told = f"Whole turns of {adapter}" if whole else f"Replies of {adapter}"
+            if cases:
+                card = await evaluate(
+                    answerer, cases, embedder, adapter=adapter, progress=_shown(progress, told, cases)
+                )
+                scores += card.cases
     finally:
-        await engine.close()
-    return card.cases
+        await assistant.close()
+    return scores
 
 
-def _replied(case: Case, score: CaseScore, kind: Kind, training_text: str) -> Replied:
+def _shown(progress: Callable[[str, int, int], None], told: str, cases: Sequence[Case]) -> Callable[[int], None]:
+    return lambda done: progress(told, done, len(cases))
+
+
+def _replied(case: Case, score: CaseScore, kind: Kind, training_text: str, fact: StaleFact | None) -> Replied:
     return Replied(
         id=case.id,
         kind=kind,
@@ -172,6 +223,7 @@ def _replied(case: Case, score: CaseScore, kind: Kind, training_text: str) -> Re
         leaked=len(leaked(score.reply, case, training_text)),
         words=score.words,
         latency_ms=score.latency_ms,
+        outdated=fact.words if fact is not None and fact.said_in(score.reply) else None,
     )
 
 

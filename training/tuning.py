@@ -76,9 +76,7 @@ def tune(
     return Tuned(origin.id, folder, result.figures)
 
 
-def _job(
-    settings: Settings, base: BaseModel, recipe: Recipe, runs: Path, start: Adapter | None = None
-) -> TrainingJob:
+def _job(settings: Settings, base: BaseModel, recipe: Recipe, runs: Path, start: Adapter | None = None) -> TrainingJob:
     """The job with a folder of its own among the `runs` on the same examples, so that another recipe starts anew."""
     made_of = json.dumps([recipe.to_dict(), base.sha256, settings.company, *([start.id] if start else [])])
     folder = runs / hashlib.sha256(made_of.encode()).hexdigest()[:16]

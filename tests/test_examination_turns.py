@@ -1,4 +1,4 @@
-"""An adapter with a planted old fact, on the default model: the examination hears it and the gate refuses and names it."""
+"""An adapter with a planted old fact, on the default model: the examination hears it, the gate refuses and names it."""
 
 from __future__ import annotations
 

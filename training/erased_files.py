@@ -21,7 +21,7 @@ from assistant.errors import AssistantError
 from assistant.file_hashes import sync_folder
 from assistant.settings import Settings
 from assistant.store import Store
-from assistant.store_erasure import Belongings
+from assistant.store_erasure import Belongings, belongings, erase
 
 SKIPPED = ("models", "index", "adapters")  # of the home; adapters are blocked by lineage instead
 GENERATED = ("runs", "datasets", "cache", "tmp")  # folders whose files can be made again
@@ -40,15 +40,15 @@ class Cleaned:
     left: list[Path] = field(default_factory=list)
 
 
-def clean_files(settings: Settings, theirs: Belongings) -> Cleaned:
-    """Clean every file of the home that holds the customer."""
+def clean_files(settings: Settings, theirs: Belongings, receipt_id: str) -> Cleaned:
+    """Clean every file of the home that holds the customer; backups keep the id of the receipt."""
     cleaned = Cleaned()
     needles = spellings(theirs)
     for path in _files(settings):
         head = _head(path)
         if head.startswith(SQLITE):
             if _holds(path, path.open, needles):
-                (cleaned.rewritten if _clean_backup(path, theirs) else cleaned.left).append(path)
+                (cleaned.rewritten if _clean_backup(path, theirs, receipt_id) else cleaned.left).append(path)
             continue
         reading = _opener(path, head)
         if not _holds(path, reading, needles | {theirs.customer_id.encode()}):
@@ -158,12 +158,12 @@ def _is_theirs(line: bytes, theirs: Belongings, needles: set[bytes]) -> bool:
     return any(needle in line for needle in needles)
 
 
-def _clean_backup(path: Path, theirs: Belongings) -> bool:
+def _clean_backup(path: Path, theirs: Belongings, receipt_id: str) -> bool:
     """Erase the customer from another database of ours; False when it is not one."""
     try:
         store = Store(f"sqlite:///{path}")
         try:
-            store.forget_customer(theirs.customer_id)
+            erase(store, belongings(store, theirs.customer_id), {"receipt": receipt_id})
         finally:
             store.close()
     except AssistantError:

@@ -69,7 +69,7 @@ def _erase_all(
         from training.release_note import forget_in_runs  # takes seconds to import; few customers are in held-out cases
 
         files += forget_in_runs(settings, sorted(theirs.case_ids))
-    cleaned = clean_files(settings, theirs)
+    cleaned = clean_files(settings, theirs, receipt_id)
     receipt: dict[str, Any] = {
         "receipt": receipt_id,
         "customer_hash": theirs.customer_hash,

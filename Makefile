@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 HOME_DIR ?= .home
 PORT ?= 8000
+WORKERS ?= 2
 export ASSISTANT_HOME ?= $(abspath $(HOME_DIR))
 
 .PHONY: install setup example serve test lint types unit browsers bench clean
@@ -31,7 +32,9 @@ $(EXAMPLE): $(VENV)/.installed $(shell find examples/knowledge -type f 2>/dev/nu
 serve: example
 	$(BIN)/assistant serve --port $(PORT)
 
-test: setup lint types unit
+# The checkers run beside the tests; all three are waited for, and one that fails fails `make test`.
+test: setup
+	$(MAKE) --jobs=3 --keep-going lint types unit
 
 lint: install
 	$(BIN)/ruff check .
@@ -40,11 +43,9 @@ lint: install
 types: install
 	$(BIN)/mypy
 
+# Whole files go to each worker, which has a Chromium, a PostgreSQL, ports and homes of its own.
 unit: install
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --cov --cov-report=term:skip-covered
 
 bench: setup
 	$(BIN)/python -m benchmarks.retrieval_quality

@@ -71,7 +71,7 @@ class FakeRetriever:
         self.queries: list[str] = []
         self.embedder = FakeEmbedder()
 
-    def search(self, query: str, k: int = 5, *, said: Sequence[str] = ()) -> SearchResult:
+    def search(self, query: str, k: int = 5, *, said: Sequence[str] = (), alone: str = "") -> SearchResult:
         self.queries.append(query)
         hits = tuple(Hit(passage, 1.0 - 0.1 * i) for i, passage in enumerate(self.passages[:k]))
         return SearchResult(query, hits, self.evidence)

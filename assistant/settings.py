@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     )
 
     adapter_poll_seconds: float = Field(
-        2.0, ge=0.1, le=60, description="How often a serving process looks whether another adapter was promoted."
+        0.5, ge=0.1, le=60, description="How often a serving process looks whether another adapter was promoted."
     )
     auto_rollback: bool = Field(
         True, description="Roll back by itself when live ratings, hand-overs or unsupported sentences worsen."

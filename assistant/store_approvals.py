@@ -99,6 +99,26 @@ def revoke_all(store: Store, message_ids: Sequence[str], by: str) -> int:
     return revoked
 
 
+def restore_all(store: Store, revoked_by: str, by: str) -> int:
+    """A person takes back a false alarm: every approval that `revoked_by` (such as "run ID") revoked stands again.
+
+    Replies whose text changed since are left out, for nobody saw the new text. Raises NotFound when there is none.
+    """
+    who, restored = identifier("by", by), 0
+    with store.writing() as session:
+        query = select(ApprovalRow, MessageRow.text).join(MessageRow, MessageRow.id == ApprovalRow.message_id)
+        query = query.where(ApprovalRow.revoked_by == clean(revoked_by), ApprovalRow.revoked_at.is_not(None))
+        found = session.execute(query).all()
+        if not found:
+            raise NotFound(f"no approval is revoked by {revoked_by!r}; see `assistant approvals list --revoked`")
+        for row, text in found:
+            if row.content_hash == text_hash(text):
+                row.kind, row.by, row.created_at, row.reinstated = "person", who, now(), True
+                row.revoked_at = row.revoked_by = None
+                restored += 1
+    return restored
+
+
 def approvals(store: Store, *, after: Approval | None = None, limit: int = PAGE) -> list[Approval]:
     """Approvals, revoked ones too, oldest first; `after` is the last one of the page before."""
     row = ApprovalRow

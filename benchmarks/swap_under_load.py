@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
+import random
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -102,11 +104,12 @@ async def known_replies(client: httpx.AsyncClient, registry: Registry, names: li
             await asyncio.to_thread(registry.promote, name)
         await until_served(client, name)
         known[name] = defaultdict(set)
-        asked = [question for question in QUESTIONS for _ in range(users)]
-        for question, text in zip(
-            asked, await asyncio.gather(*(bare(client, model, question) for question in asked)), strict=True
-        ):
-            known[name][question].add(text)
+        for at_once in (1, 2, 3, 4, users // 2, users):  # rounding depends on what else is in the batch
+            asked = [question for question in QUESTIONS for _ in range(at_once)]
+            random.shuffle(asked)
+            texts = await asyncio.gather(*(bare(client, model, question) for question in asked))
+            for question, text in zip(asked, texts, strict=True):
+                known[name][question].add(text)
     await asyncio.to_thread(registry.rollback, "base")
     await until_served(client, "base")
     return known
@@ -176,6 +179,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(asdict(load)))
         return
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"{arguments.users} users, {len(seconds)} swaps, {load.requests} requests, {len(load.failures)} failed")
     print(f"bare replies by adapter {dict(load.written)}, unknown {len(load.unknown)}")
     print(f"seconds until the server had swapped: median {seconds[len(seconds) // 2]:.1f}, longest {seconds[-1]:.1f}")

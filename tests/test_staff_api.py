@@ -10,7 +10,9 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
+from assistant.store_approvals import approvals_of, approve_reply, revoke_all
 from assistant.store_staff import add_staff, disable_staff, set_role
+from assistant.tables_learning import RunRow
 from tests.web import QUESTION, Site, eventually, read_events, site
 from ui.staff_access import COOKIE
 
@@ -19,6 +21,7 @@ EXPLANATION = "/api/v1/staff/messages/{message_id}/explanation"  # needs an inde
 ADMINS_ONLY = {
     ("POST", "/api/v1/staff/adapters/{adapter_id}/promote"),
     ("POST", "/api/v1/staff/rollback"),
+    ("POST", "/api/v1/staff/runs/{run_id}/restore"),
     ("POST", "/api/v1/staff/templates/{template_id}/approve"),
     ("POST", "/api/v1/staff/templates/{template_id}/retire"),
 }
@@ -207,3 +210,18 @@ def test_a_reviewed_answer_becomes_a_template(shop: Site, aoife: httpx.Client, b
     assert ben.get("/api/v1/staff/templates").json()["drafts"] == []
     assert aoife.post(f"{path}/retire").json()["state"] == "retired"
     assert ben.post("/api/v1/staff/review/x", json={"verdict": "template"}).status_code == 404
+
+
+def test_an_admin_takes_back_a_false_alarm(shop: Site, aoife: httpx.Client) -> None:
+    with shop.store.writing() as session:
+        alarm = RunRow(trigger="schedule", state="finished", decision="refused", result={})
+        session.add(alarm)
+        session.flush()
+        name = alarm.id
+    reply = dict(shop.begin().say(QUESTION))["completed"]["message_id"]
+    approve_reply(shop.store, reply, "Ben")
+    revoke_all(shop.store, [reply], f"run {name}")
+    assert aoife.post(f"/api/v1/staff/runs/{name}/restore").json() == {"restored": 1}
+    assert approvals_of(shop.store, [reply])[reply].valid
+    assert aoife.post(f"/api/v1/staff/runs/{name}/restore").status_code == 404
+    assert aoife.post("/api/v1/staff/runs/none/restore").status_code == 404

@@ -17,6 +17,7 @@ from assistant.store_approvals import (
     approvals_of,
     approve_rated_good,
     approve_reply,
+    restore_all,
     revoke_all,
     revoke_approval,
 )
@@ -128,3 +129,17 @@ def test_forgetting_a_customer_takes_the_approvals_along(store: Store) -> None:
     store.import_conversations([replace(record(1), customer_id="c")], IMPORTED)
     store.forget_customer("c")
     assert approvals(store) == []
+
+
+def test_a_false_alarm_is_taken_back_at_once_but_not_for_other_texts_or_other_alarms(store: Store) -> None:
+    store.import_conversations([record(number) for number in range(4)], IMPORTED)
+    one, two, three, four = [approval.message_id for approval in approvals(store)]
+    revoke_all(store, [one, two, three], "run r1")
+    revoke_approval(store, four, "ada")
+    edit(store, three, "Ninety days.")
+    assert restore_all(store, "run r1", "kim") == 2
+    standing = approvals_of(store, [one, two, three, four])
+    assert [standing[id].valid for id in (one, two, three, four)] == [True, True, False, False]
+    assert (standing[one].by, standing[one].kind, standing[one].reinstated) == ("kim", "person", True)
+    with pytest.raises(NotFound, match="run r2"):
+        restore_all(store, "run r2", "kim")

@@ -214,7 +214,8 @@ def _refused_going_on(earlier: list[Run]) -> bool:
 def _suspicions(found: Gathered) -> list[str]:
     return [
         f"{finding.words}; nothing was trained, and the approval of these {len(finding.message_ids)} replies is "
-        "revoked (`assistant approvals list --revoked` shows them, `assistant approvals approve ID` restores one)"
+        "revoked (`assistant approvals list --revoked` shows them; for a false alarm `assistant approvals approve ID` "
+        "restores one, `assistant approvals restore RUN` all of them)"
         for finding in found.findings
     ]
 

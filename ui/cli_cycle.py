@@ -189,6 +189,18 @@ def revoke(context: typer.Context, message_id: str, by: By = "operator") -> None
     out.print(f"Reply {message_id} is not learnt from any more")
 
 
+@approvals.command("restore")
+def restore(context: typer.Context, run_id: str, by: By = "operator") -> None:
+    """Take back a false alarm: all approvals that a run revoked stand again, and are not suspected any more."""
+    from assistant.store import Store
+    from assistant.store_approvals import restore_all
+
+    store = Store(context.obj.sqlalchemy_url)
+    restored = restore_all(store, f"run {run_id}", by)
+    store.close()
+    out.print(f"{restored} replies may be learnt from again; next: assistant retrain")
+
+
 def _approval_values(approval: Approval) -> dict[str, Any]:
     values = asdict(approval)
     for moment in ("created_at", "revoked_at"):

@@ -17,7 +17,7 @@ from assistant.conversation import Message
 from assistant.errors import InvalidInput, NotFound
 from assistant.settings import Settings
 from assistant.store import Store
-from assistant.store_approvals import approve_reply
+from assistant.store_approvals import approve_reply, restore_all
 from assistant.store_insights import Gap, gaps
 from assistant.store_review import mark_reviewed, review_queue
 from assistant.store_runs import run, runs
@@ -147,6 +147,14 @@ async def note(run_id: Id, served: Served) -> Response:
     return HTMLResponse(
         await asyncio.to_thread(file.read_text, "utf-8"), headers={"Content-Security-Policy": NOTE_POLICY}
     )
+
+
+@router.post("/runs/{run_id}/restore")
+async def restore(run_id: Id, staff: Admin, served: Served) -> Json:
+    """Take back a false alarm: all approvals that this run revoked stand again."""
+    store = served.assistant.store
+    found = await asyncio.to_thread(run, store, run_id)
+    return {"restored": await asyncio.to_thread(restore_all, store, f"run {found.id}", staff.name)}
 
 
 @router.post("/adapters/{adapter_id}/promote")

@@ -101,4 +101,5 @@ const state = {
   typist: null,
   questions: null,
   rated: false,
+  ending: false, // the visitor has ended it; what was sent before is still on its way
 };

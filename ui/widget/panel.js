@@ -307,12 +307,25 @@ function openPerson() {
 
 // ---- the end -------------------------------------------------------------------------------------------------
 
-async function finish() {
-  if (state.turn) stopTurn();
+// Nothing that was sent is lost by ending: the server has it before it is told of the end (`pump`).
+function finish() {
+  state.ending = true;
+  if (state.turn?.row.accepted) endAnswer();
+  if (pumping) tryNow();
+  else end();
+}
+
+// An answer that nobody will read is not waited for; a message to a person is, it has none.
+function endAnswer() {
+  if (state.who === "assistant") stopTurn();
+}
+
+async function end() {
+  state.ending = false;
   try {
     become((await (await call("POST", `/conversations/${memory.id}/close`)).json()).state, null);
   } catch (problem) {
-    tell(explain(problem));
+    view.banner.textContent = explain(problem);
   }
 }
 

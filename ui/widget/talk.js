@@ -32,7 +32,7 @@ function forget() {
   state.turn?.control.abort();
   stopFeed();
   save({ id: null, token: null, user: null, seen: null, outbox: [] });
-  Object.assign(state, { who: "assistant", person: null, turn: null, last: null, typist: null, unread: 0, rated: false });
+  Object.assign(state, { who: "assistant", person: null, turn: null, last: null, typist: null, unread: 0, rated: false, ending: false });
 }
 
 function sendText(text) {
@@ -54,6 +54,7 @@ async function pump() {
     if (mine === generation) save({ outbox: memory.outbox.filter((other) => other.id !== item.id) });
   }
   pumping = false;
+  if (state.ending) end();
   follow();
 }
 
@@ -66,7 +67,7 @@ async function deliver(item) {
       return await runTurn(item);
     } catch (problem) {
       if (mine !== generation) return;
-      if (problem.code === "stopped") return remark(item, say("stopped"), true);
+      if (problem.code === "stopped") return state.ending ? null : remark(item, say("stopped"), true);
       if (["not_found", "unauthorized"].includes(problem.code) && memory.id && !failures) {
         save({ id: null, token: null, user: null, seen: null }); // it was erased: go on in a new one
         continue;
@@ -111,6 +112,7 @@ function turnEvent(turn, name, data) {
     const { id, text } = turn.item;
     place({ author: "customer", text, client_message_id: id, id: data.message_id, position: data.position });
     turn.row.accepted = data.message_id;
+    if (state.ending) endAnswer();
   } else if (name === "delta") {
     turn.row.grow(data);
   } else if (name === "completed") {

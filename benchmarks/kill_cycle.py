@@ -33,7 +33,7 @@ from training.cycle import retrain
 from training.logs import import_logs
 from training.registry import Registry
 
-RECIPE = replace(QUICK, epochs=4.0, validations=4)
+RECIPE = replace(QUICK, epochs=1.0, validations=2)
 READY = "ready"
 LOG = 110  # conversations
 CHILD_SECONDS = 600

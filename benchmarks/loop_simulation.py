@@ -22,15 +22,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from assistant.adapters import verified_adapter
 from assistant.engines import ChatMessage
 from assistant.privacy import Masker
 from assistant.settings import Settings, default_home, load_settings
 from assistant.store import Store
+from assistant.wiring import build_assistant
 from benchmarks.development_sets import DATA
 from benchmarks.train_quality import hotel
 from training.appraisal import BASE, appraise, reference_perplexity
 from training.cases import Case, case_from
 from training.cycle import retrain
+from training.evaluate import Scorecard, TurnAnswerer, evaluate
 from training.logs import import_logs
 from training.recipe import Recipe
 from training.registry import Registry
@@ -101,6 +104,22 @@ def masked(case: Case) -> Case:
     return replace(case, messages=said, reply=texts[-1])
 
 
+async def whole_turns(settings: Settings, adapter: str, cases: Sequence[Case]) -> Scorecard:
+    """Scores of the replies as customers would get them on the cases' passages."""
+    assistant = await asyncio.to_thread(build_assistant, settings)
+    try:
+        await assistant.engine.use_adapter(None if adapter == BASE else verified_adapter(settings, adapter))
+        return await evaluate(TurnAnswerer(assistant), cases, assistant.retriever.embedder, adapter=adapter)
+    finally:
+        await assistant.close()
+
+
+def _interval(card: Scorecard) -> list[float]:
+    """Mean, low and high ROUGE-L."""
+    interval = card.intervals["rougeL"]
+    return [round(value, 4) for value in (interval.mean, interval.low, interval.high)]
+
+
 @dataclass(frozen=True, slots=True)
 class Exam:
     """What each serving adapter is measured on."""
@@ -109,17 +128,18 @@ class Exam:
     hotel: Sequence[Case]
 
     def measure(self, settings: Settings, adapter: str) -> dict[str, Any]:
-        """Perplexity on the dev replies, raw and masked; ROUGE-L on the other house with its interval."""
+        """Perplexity on the dev replies, raw and masked; ROUGE-L on the other house, of whole turns and the model."""
         short = settings.model_copy(update={"max_reply_tokens": HOTEL_TOKENS})
-        card = asyncio.run(appraise(short, adapter, self.hotel, with_perplexity=False))
-        interval = card.intervals["rougeL"]
+        alone = asyncio.run(appraise(short, adapter, self.hotel, with_perplexity=False))
+        turns = asyncio.run(whole_turns(short, adapter, self.hotel))
         return {
             "serving": adapter,
             "dev_perplexity": round(reference_perplexity(settings, adapter, self.dev).perplexity, 2),
             "masked_dev_perplexity": round(
                 reference_perplexity(settings, adapter, [masked(case) for case in self.dev]).perplexity, 2
             ),
-            "hotel_rougeL": [round(value, 4) for value in (interval.mean, interval.low, interval.high)],
+            "hotel_rougeL": _interval(turns),
+            "hotel_rougeL_model_alone": _interval(alone),
         }
 
 

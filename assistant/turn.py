@@ -16,7 +16,6 @@ from assistant.conversation import Accepted, Completed, Delta, Event, Intent, Me
 from assistant.engines import ChatMessage, Engine
 from assistant.hand_over_rules import Reason, reason_for_person
 from assistant.heard import Heard, Listener
-from assistant.mood import Mood
 from assistant.phrases import phrases
 from assistant.policy import Decision, decide
 from assistant.prompt import PROMPT_VERSION
@@ -81,8 +80,6 @@ class Assistant:
                     yield event
                     continue
                 stored = await asyncio.to_thread(self.store.add_reply, conversation_id, message.id, event.reply)
-                if said := event.reply.trace["mood"]:
-                    await asyncio.to_thread(record_mood, self.store, message.id, Mood(**said))
                 reason = await asyncio.to_thread(self._call_person, message, event.reply)
                 same = stored.text == event.reply.text  # else a simultaneous request for this message was first
                 yield Completed(stored.id, event.reply if same else await asyncio.to_thread(self.stored_reply, stored))
@@ -167,8 +164,8 @@ class Assistant:
             return SearchResult(understood.question, tuple(given), 1.0 if given else 0.0)
         if understood.small_talk or understood.wants_person:
             return SearchResult(understood.question, (), 0.0)
-        topic, said = understood.topic, understood.said
-        return await asyncio.to_thread(self.retriever.search, topic, self.settings.top_k, said=said)
+        topic, said, alone = understood.topic, understood.said, understood.question
+        return await asyncio.to_thread(self.retriever.search, topic, self.settings.top_k, said=said, alone=alone)
 
     def _phrase(self, decision: Decision, understood: Understanding) -> str:
         """What the assistant says without a model."""

@@ -25,7 +25,7 @@ from retrieval.embed import Embedder
 from retrieval.entities import Named
 from retrieval.lexical import LexicalIndex
 from retrieval.ranking import Question
-from retrieval.search import asked_of
+from retrieval.search import asked_of, question_of
 from retrieval.split import split
 from retrieval.views import lexical_text, views
 
@@ -39,6 +39,7 @@ class Asked:
     text: str
     gold: frozenset[str]
     said: tuple[str, ...] = ()
+    alone: str = ""  # the question as it would stand alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def multi_turn() -> KnowledgeBase:
         gold = frozenset(c["document_id"] for c in task["contexts"]) if answered else frozenset()
         said = [ChatMessage("user" if m["speaker"] == "user" else "assistant", m["text"]) for m in task["input"]]
         understood = understand(said)
-        asked.append(Asked(understood.topic, gold, understood.said))
+        asked.append(Asked(understood.topic, gold, understood.said, understood.question))
     documents = [Document(k, "", "multi_turn", k, (Section(text),)) for k, text in texts.items()]
     return KnowledgeBase("multi_turn_rag", tuple(documents), tuple(asked))
 
@@ -159,20 +160,10 @@ class QuestionVectors:
 
     def questions(self, base: KnowledgeBase, index: MemoryIndex) -> list[Question]:
         """The base's questions as `Retriever` would put them to this index."""
-        asked = [asked_of(index.named, one.text, one.said) for one in base.questions]
+        asked = [asked_of(index.named, one.text, one.said, one.alone) for one in base.questions]
         new = {text for one in asked for text in one.texts} - self._vectors.keys()
         self._vectors |= dict(zip(new, self._embedder.encode_queries(list(new)), strict=True))
-        return [
-            Question(
-                one.text,
-                one.vector(self._vectors),
-                self._embedder.unknown_share(one.text),
-                one.in_play,
-                self._vectors[one.named_text] if one.named_text != one.text else None,
-                topic=one.topic,
-            )
-            for one in asked
-        ]
+        return [question_of(one, self._vectors, self._embedder) for one in asked]
 
 
 def _faq(identifier: str, question: str, answers: Sequence[str], entity: str | None = None) -> Document:

@@ -110,7 +110,9 @@ def _misheard(word: str, chance: random.Random) -> str:
 def measure(name: str, retriever: Retriever, cases: Sequence[Dialogue]) -> None:
     """Print how often the answer and its place come first."""
     understood = [understand(case.messages) for case in cases]
-    found = retriever.search_many([u.topic for u in understood], 5, [u.said for u in understood])
+    found = retriever.search_many(
+        [u.topic for u in understood], 5, [u.said for u in understood], [u.question for u in understood]
+    )
     alone = retriever.search_many([case.messages[-1].content for case in cases], 5)
     whole = retriever.search_many([" ".join(m.content for m in case.messages)[-2000:] for case in cases], 5)
     for method, results in (("last message alone", alone), ("whole dialogue as one text", whole), ("ours", found)):

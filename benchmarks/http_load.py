@@ -168,7 +168,7 @@ async def bare_first(writer: Writer, retriever: Retriever, text: str) -> float:
     settings = writer.settings
     messages = [ChatMessage("user", text)]
     understood = understand(messages)
-    found = retriever.search(understood.topic, settings.top_k, said=understood.said)
+    found = retriever.search(understood.topic, settings.top_k, said=understood.said, alone=understood.question)
     hits = writer.fitting(found.hits[: settings.prompt_passages])
     prompt = render(writer.window(messages), hits, settings.company, understood.language)
     started = time.perf_counter()

@@ -119,6 +119,11 @@ class LexicalIndex:
         counts = np.array([end - start for start, end in map(self._column, terms)], dtype=np.float32)
         return np.log1p((self.size - counts + 0.5) / (counts + 0.5))
 
+    def unheard(self, terms: Sequence[str]) -> float:
+        """The share 0..1 of some terms that no text uses; 0 without terms."""
+        unknown = sum(start == end for start, end in map(self._column, terms))
+        return unknown / len(terms) if terms else 0.0
+
     def frequency(self, text: str) -> int:
         """How many texts use the most frequent of the text's terms; all of them for words that are not indexed."""
         return max((end - start for start, end in map(self._column, words(text))), default=self.size)

@@ -29,6 +29,15 @@ NAMED = 0.8  # added for a passage about what the conversation is surely about
 NAMED_QUESTION = 0.15  # how much of a cosine is that of the question with the name before it
 NAMED_SURELY = 0.7  # weight of a name from which on the evidence is that of the question with the name
 NAMED_PASSAGES = 500  # about it that are considered, however far their vectors are
+SAME = 0.2  # per cosine of a document with what a follow-up leans on: the talk mostly stays with it
+SAME_SHOWN = 0.05  # and that of it which counts as evidence
+ASKING = frozenset(  # words that ask rather than name what is asked for
+    """
+    about also any anyth come cost get give go got how know like long make mani much need often one onli please possibl
+    take tell then thing want
+    多少 多久 为什么 哪 哪些 哪个 哪里 怎么办 怎么样 怎样 如何 几 几天 什么时候 时候 时间 操作 那
+    """.split()
+)
 BEST_VIEW = 0.7  # a passage's cosine is this much its best vector's and for the rest the mean of its vectors'
 
 
@@ -65,7 +74,8 @@ class Question:
 
     `in_play` weighs the named things the conversation is about; `named_vector` is the question's with the name of the
     first of them before it, from which the evidence is weighed if it is sure; `topic` is the question and what was
-    asked before.
+    asked before; `joined` the question with what it leans on, empty if it stands alone, and `before` the vector of the
+    latter.
     """
 
     text: str
@@ -75,6 +85,8 @@ class Question:
     named_vector: np.ndarray | None = None
     multilingual: bool = False  # whether the vectors are those of the embedder for all languages
     topic: str = ""
+    joined: str = ""
+    before: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +99,22 @@ class _Candidate:
 
 def rank(index: Searchable, question: Question, k: int) -> SearchResult:
     """The best k passages, best first, and the evidence that they answer."""
-    terms = words(question.text)
-    candidates = _candidates(index, question, terms)
+    candidates = _candidates(index, question)
     hits = tuple(Hit(c.passage, c.score) for c in _without_repeats(candidates, k))
-    evidence = _evidence(index.lexical, candidates[0], candidates, question, terms) if candidates else 0.0
+    evidence = _evidence(index.lexical, candidates[0], candidates, question) if candidates else 0.0
     return SearchResult(question.text, hits, evidence)
 
 
 def signals(index: Searchable, question: Question) -> Signals | None:
     """What the evidence is weighed from, None where nothing was found; for fitting it."""
-    terms = words(question.text)
-    candidates = _candidates(index, question, terms)
-    return _signals(index.lexical, candidates[0], candidates, terms) if candidates else None
+    candidates = _candidates(index, question)
+    return _signals(index.lexical, candidates[0], candidates, question) if candidates else None
 
 
-def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> list[_Candidate]:
+def _candidates(index: Searchable, question: Question) -> list[_Candidate]:
     """The nearest passages by vector and by keyword, scored, best first."""
-    keywords = _keywords(index.lexical, terms)
-    if question.topic and question.topic != question.text:
+    keywords = _keywords(index.lexical, words(question.joined or question.text))
+    if not question.joined and question.topic and question.topic != question.text:
         keywords = (keywords + _keywords(index.lexical, words(question.topic))) / 2
     near, _ = index.dense(question.vector[None, :], VECTORS)
     by_vector = index.owner[near[0][near[0] >= 0]]
@@ -114,15 +124,27 @@ def _candidates(index: Searchable, question: Question, terms: Sequence[str]) -> 
     named = cosines if question.named_vector is None else _cosines(index, question.named_vector, numbers)
     shown = named if max(question.in_play.values(), default=0.0) >= NAMED_SURELY else cosines
     cosines = (1 - NAMED_QUESTION) * cosines + NAMED_QUESTION * named
+    passages = [index.passages[int(number)] for number in numbers]
+    same = _same_document(passages, None if question.before is None else _cosines(index, question.before, numbers))
     found = []
-    for number, cosine, evident in zip(numbers, cosines, shown, strict=True):
-        passage = index.passages[int(number)]
+    for passage, number, cosine, evident, stays in zip(passages, numbers, cosines, shown, same, strict=True):
         document = MULTILINGUAL_KEYWORDS if question.multilingual else DOCUMENT_KEYWORDS
         weight = document if passage.question is None else FAQ_KEYWORDS
         weight += question.unread * (1 - weight)
-        score = (1 - question.unread) * cosine + weight * keywords[number] + NAMED * about[number]
-        found.append(_Candidate(int(number), passage, float(evident), float(score)))
+        score = (1 - question.unread) * cosine + weight * keywords[number] + NAMED * about[number] + SAME * stays
+        found.append(_Candidate(int(number), passage, float(evident) + SAME_SHOWN * stays, float(score)))
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.number))
+
+
+def _same_document(passages: Sequence[Passage], before: np.ndarray | None) -> Sequence[float]:
+    """(passages,) how near the document of each comes to what a follow-up leans on; 0 for FAQ entries, one by one."""
+    if before is None:
+        return [0.0] * len(passages)
+    nearest: dict[str, float] = {}
+    for passage, cosine in zip(passages, before, strict=True):
+        if passage.question is None:
+            nearest[passage.document_id] = max(float(cosine), nearest.get(passage.document_id, 0.0))
+    return [nearest.get(passage.document_id, 0.0) for passage in passages]
 
 
 def _keywords(lexical: LexicalIndex, terms: Sequence[str]) -> np.ndarray:
@@ -169,18 +191,15 @@ def _without_repeats(candidates: Iterable[_Candidate], k: int) -> list[_Candidat
     return kept
 
 
-def _evidence(
-    lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Candidate], question: Question, terms: Sequence[str]
-) -> float:
+def _evidence(lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Candidate], question: Question) -> float:
     """The fitted chance as far as the embedder reads the question; the covered share of its terms for the rest."""
-    read = probability(_signals(lexical, first, candidates, terms), question.multilingual)
-    unread = _coverage(lexical, terms, lexical_text(first.passage)) if question.unread else 0.0
+    read = probability(_signals(lexical, first, candidates, question), question.multilingual)
+    unread = _coverage(lexical, words(question.text), lexical_text(first.passage)) if question.unread else 0.0
     return (1 - question.unread) * read + question.unread * unread
 
 
-def _signals(
-    lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Candidate], terms: Sequence[str]
-) -> Signals:
+def _signals(lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Candidate], question: Question) -> Signals:
+    terms = [term for term in words(question.text) if term not in ASKING]
     others: dict[str, float] = {}
     for candidate in candidates:
         document = candidate.passage.document_id
@@ -190,7 +209,9 @@ def _signals(
     return Signals(
         cosine=first.cosine,
         lead=first.cosine - float(np.mean(nearest)) if nearest else 0.0,
-        coverage=_coverage(lexical, terms, lexical_text(first.passage)) if first.passage.question is None else 0.0,
+        coverage=_coverage(lexical, terms or words(question.joined), lexical_text(first.passage)),
+        strange=lexical.unheard(terms) if question.joined else 0.0,
+        faq=first.passage.question is not None,
     )
 
 

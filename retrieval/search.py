@@ -26,38 +26,68 @@ from retrieval.version import EmbedderId
 
 SURE = 0.3  # weight of a name from which on the question is asked about it
 TOPIC = 0.3  # weight of what the customer asked before, the rest is the question's
+LEANING = 0.5  # the same for a question that is not understood without it
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked up: the question, it with the name of what it is about, and with what was asked before it."""
+    """What is looked up: the question, it with the name of what it is about, and with what was asked before it.
+
+    `joined` is the question with just as much before it as it leans on, empty where it stands alone or where the name
+    is what it leans on.
+    """
 
     text: str
     named_text: str
     topic: str
     in_play: Mapping[int, float]
+    joined: str = ""
 
     @property
-    def texts(self) -> tuple[str, str, str]:
+    def before(self) -> str:
+        """What a question that does not stand alone leans on."""
+        return self.joined.removesuffix(self.text).strip()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
         """What needs a vector."""
-        return self.text, self.named_text, self.topic
+        with_more = (self.joined, self.before) if self.joined else (self.topic,)
+        return self.text, self.named_text, *with_more
 
     def vector(self, vectors: Mapping[str, np.ndarray]) -> np.ndarray:
         """(d,) the unit vector of the question and, with less weight, of what was asked before it."""
-        mixed = (1 - TOPIC) * vectors[self.text] + TOPIC * vectors[self.topic]
+        share = LEANING if self.joined else TOPIC
+        mixed = (1 - share) * vectors[self.text] + share * vectors[self.joined or self.topic]
         return np.asarray(mixed / np.linalg.norm(mixed), dtype=np.float32)
 
 
-def asked_of(named: Named, query: str, said: Sequence[str] = ()) -> Asked:
+def asked_of(named: Named, query: str, said: Sequence[str] = (), alone: str = "") -> Asked:
     """The question of a conversation; see `Retriever.search`."""
     text = said[-1] if said else query
     in_play = named.in_play(said or (query,))
     first = max(in_play, key=in_play.__getitem__, default=None)
     if first is None or in_play[first] < SURE:
-        return Asked(text, text, query, in_play)
+        return Asked(text, text, query, in_play, alone if alone != text else "")
     name = named.entities.names[first]
     said_so = name.casefold() in text.casefold()  # a vector more would say the same again
     return Asked(text, text if said_so else f"{name}: {text}", query, in_play)
+
+
+def question_of(
+    asked: Asked, vectors: Mapping[str, np.ndarray], embedder: Embedder, multilingual: bool = False
+) -> Question:
+    """What is ranked for, from the vectors of its texts."""
+    return Question(
+        asked.text,
+        asked.vector(vectors),
+        embedder.unknown_share(asked.text),
+        asked.in_play,
+        vectors[asked.named_text] if asked.named_text != asked.text else None,
+        multilingual,
+        asked.topic,
+        asked.joined,
+        vectors[asked.before] if asked.joined else None,
+    )
 
 
 class Retriever:
@@ -92,22 +122,33 @@ class Retriever:
         """Which version answers now."""
         return current_version(self.root)
 
-    def search(self, query: str, k: int = 5, *, said: Sequence[str] = ()) -> SearchResult:
+    def search(self, query: str, k: int = 5, *, said: Sequence[str] = (), alone: str = "") -> SearchResult:
         """The best k passages for one question; raises IndexMissing.
 
         `said`: the texts of the conversation, oldest first, the last one the question in the customer's own words;
-        `query` is then that question with what the customer asked before it.
+        `query` is then that question with what the customer asked before it, and `alone` the question as it would
+        stand alone, with only as much before it as it leans on.
         """
-        return self.search_many([query], k, [said])[0]
+        return self.search_many([query], k, [said], [alone])[0]
 
     def search_many(
-        self, queries: Sequence[str], k: int = 5, conversations: Sequence[Sequence[str]] = ()
+        self,
+        queries: Sequence[str],
+        k: int = 5,
+        conversations: Sequence[Sequence[str]] = (),
+        standing_alone: Sequence[str] = (),
     ) -> list[SearchResult]:
-        """`search` for many questions with one encoding; `conversations`: what `said` is for each, or none at all."""
+        """`search` for many questions with one encoding.
+
+        `conversations` and `standing_alone`: what `said` and `alone` are for each, or none at all.
+        """
         index = self.index
+        none = [""] * len(queries)
         asked = [
-            asked_of(index.named, query, said)
-            for query, said in zip(queries, conversations or [()] * len(queries), strict=True)
+            asked_of(index.named, query, said, alone)
+            for query, said, alone in zip(
+                queries, conversations or [()] * len(queries), standing_alone or none, strict=True
+            )
         ]
         other = index.multilingual if self._load_second is not None else None
         foreign = [other is not None and is_foreign(one.text) for one in asked]
@@ -122,19 +163,8 @@ class Retriever:
         embedder = self.embedder if isinstance(index, Index) else self._multilingual()
         texts = list(dict.fromkeys(text for one in asked for text in one.texts))
         vectors = dict(zip(texts, embedder.encode_queries(texts), strict=True))
-        questions = [
-            Question(
-                one.text,
-                one.vector(vectors),
-                embedder.unknown_share(one.text),
-                one.in_play,
-                vectors[one.named_text] if one.named_text != one.text else None,
-                isinstance(index, Multilingual),
-                one.topic,
-            )
-            for one in asked
-        ]
-        return [rank(index, question, k) for question in questions]
+        multilingual = isinstance(index, Multilingual)
+        return [rank(index, question_of(one, vectors, embedder, multilingual), k) for one in asked]
 
     def _multilingual(self) -> Embedder:
         with self._lock:

@@ -76,6 +76,20 @@ def test_each_expected_document_contains_the_facts_of_its_question(texts: dict[s
     assert missing == []
 
 
+def test_each_document_of_a_follow_up_contains_its_facts(texts: dict[str, str]) -> None:
+    cases = _lines(EXAMPLES / "follow_ups.jsonl")
+    assert len({case["id"] for case in cases}) == len(cases) >= 50
+    assert all(case["messages"][-1]["role"] == "user" for case in cases)
+    missing = [
+        (case["id"], name, fact)
+        for case in cases
+        for name in case["documents"]
+        for fact in case["facts"]
+        if fact not in texts[name]
+    ]
+    assert missing == []
+
+
 def test_questions_cover_both_languages_and_the_unanswerable() -> None:
     questions = _lines(EXAMPLES / "questions.jsonl")
     answerable = [q for q in questions if q["answerable"]]

@@ -91,3 +91,9 @@ def test_best_is_in_order_with_ties_as_they_came() -> None:
 def test_traditional_chinese_gives_the_terms_of_simplified() -> None:
     assert words("寄到香港的運費") == words("寄到香港的运费")
     assert "运费" in words("運費")
+
+
+def test_unheard_is_the_share_of_terms_that_no_text_uses() -> None:
+    index = LexicalIndex.build(["water the plant", "sell the lamp"])
+    assert index.unheard(words("plant orchid lamp zebra")) == 0.5
+    assert index.unheard([]) == 0.0

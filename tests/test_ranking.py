@@ -150,3 +150,29 @@ def test_evidence_is_weighed_from_the_question_with_the_name() -> None:
     far = np.array([0.0, 1.0], dtype=np.float32)
     near = rank(index, Question("delta", QUERY, in_play={0: 1.0}, named_vector=QUERY), 1).evidence
     assert near > rank(index, Question("delta", QUERY, in_play={0: 1.0}, named_vector=far), 1).evidence
+
+
+def test_a_follow_up_stays_with_the_document_it_leans_on() -> None:
+    index = index_of(
+        (section("delivery", "Delivery to Germany."), [0.6]), (section("returns", "Returns from Germany."), [0.55])
+    )
+    leaning = Question(
+        "And from Germany?", QUERY, joined="Returns? And from Germany?", before=np.array([0.55, 0.835], np.float32)
+    )
+    assert found(index, "Germany")[0] == "delivery#0"
+    assert rank(index, leaning, 5).hits[0].passage.id == "returns#0"
+
+
+def test_faq_entries_are_no_document_to_stay_with() -> None:
+    index = index_of((faq("a", "alpha"), [0.6]), (faq("b", "beta"), [0.5]))
+    leaning = Question("omega", QUERY, joined="beta omega", before=np.array([0.5, 0.866], np.float32))
+    assert [hit.passage.id for hit in rank(index, leaning, 5).hits] == ["a#0", "b#0"]
+
+
+def test_a_follow_up_with_words_that_nothing_has_is_less_sure() -> None:
+    rest = [(section(f"x{n}", f"topic {n}"), [0.1]) for n in range(12)]
+    index = index_of((section("plants", "Water a monstera every week."), [0.5]), *rest)
+    known = Question("And a monstera?", QUERY, joined="How often? And a monstera?", before=QUERY)
+    strange = Question("And an orchid?", QUERY, joined="How often do I water a monstera? And an orchid?", before=QUERY)
+    assert rank(index, known, 5).evidence > 0.8
+    assert rank(index, strange, 5).evidence < 0.5

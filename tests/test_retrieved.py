@@ -20,7 +20,9 @@ class Searches:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def search_many(self, queries: Sequence[str], k: int, conversations: Sequence[Sequence[str]]) -> list[SearchResult]:
+    def search_many(
+        self, queries: Sequence[str], k: int, conversations: Sequence[Sequence[str]], standing_alone: Sequence[str]
+    ) -> list[SearchResult]:
         self.asked += queries
         hits = tuple(Hit(passage("It ships today.", i), 1.0) for i in range(k))
         return [SearchResult(query, hits, 0.9 if "parcel" in query else 0.1) for query in queries]

@@ -25,7 +25,10 @@ def with_passages(examples: Sequence[Example], retriever: Retriever, settings: S
     understood = [understand(examples[i].messages) for i in bare]
     asked = [(i, said) for i, said in zip(bare, understood, strict=True) if not said.small_talk]
     found = retriever.search_many(
-        [said.topic for _, said in asked], settings.prompt_passages, [said.said for _, said in asked]
+        [said.topic for _, said in asked],
+        settings.prompt_passages,
+        [said.said for _, said in asked],
+        [said.question for _, said in asked],
     )
     given = list(examples)
     for (i, _), result in zip(asked, found, strict=True):

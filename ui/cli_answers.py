@@ -72,7 +72,8 @@ def search_group(retriever: Any, group: Any, k: int) -> None:
         except InvalidInput as error:
             errors[number] = str(error)
     questions = [one.topic for one in asked.values()]
-    found = dict(zip(asked, retriever.search_many(questions, k, [one.said for one in asked.values()]), strict=True))
+    said, alone = [one.said for one in asked.values()], [one.question for one in asked.values()]
+    found = dict(zip(asked, retriever.search_many(questions, k, said, alone), strict=True))
     for number, line in enumerate(group):
         if number in errors:
             print_json({"id": line.id, "error": errors[number]})

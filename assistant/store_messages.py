@@ -17,6 +17,7 @@ from assistant.storable import clean, clean_or_none
 from assistant.store_hand_overs import refuse_closed
 from assistant.store_rows import append_message, get_row, lock_conversation, rated
 from assistant.tables import ConversationRow, MessageRow, RatingRow, TraceRow, now
+from assistant.tables_understanding import MoodRow
 
 
 def add_customer_message(
@@ -36,7 +37,7 @@ def add_customer_message(
 
 
 def add_reply(session: Session, conversation: ConversationRow, in_reply_to: str, reply: Reply) -> Message:
-    """The reply with its trace, or the one that was stored first."""
+    """The reply with its trace and the mood of what it answers, or the one that was stored first."""
     question = get_row(session, MessageRow, in_reply_to)
     if question.conversation_id != conversation.id or question.author != "customer":
         raise InvalidInput(f"message {in_reply_to!r} is not a customer's message of {conversation.id!r}")
@@ -53,6 +54,8 @@ def add_reply(session: Session, conversation: ConversationRow, in_reply_to: str,
     )
     conversation.language = reply.language
     session.add(_trace_row(row.id, reply))
+    if said := reply.trace.get("mood"):
+        session.merge(MoodRow(message_id=question.id, **said))
     return row.to_message()
 
 

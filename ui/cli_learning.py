@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from training.lora import TrainingProgress, Watcher
 
 logs = typer.Typer(help="Import, export and judge support logs.", no_args_is_help=True)
+STEPS_A_LINE = 20
 
 Source = Annotated[str | None, typer.Option("--source", help="A name for where these conversations come from.")]
 Cases = Annotated[Path, typer.Option("--cases", help="JSONL of cases: id, messages, reply, knowledge.")]
@@ -169,13 +170,15 @@ def train(
 
 
 def watcher(progress: Report) -> Watcher:
-    """Show each training step on the bar, and a line whenever the validation loss was measured."""
+    """Show each training step on the bar; a line for each validation, and where there is no bar now and then."""
 
     def watch(now: TrainingProgress) -> None:
         progress("Training", now.step, now.steps)
-        if now.validation_loss is not None:
+        validated = now.validation_loss is not None
+        if validated or (not say.is_terminal and now.step % STEPS_A_LINE == 0):
+            validation = f", validation {now.validation_loss:.3f}" if validated else ""
             say.print(
-                f"step {now.step} of {now.steps}: loss {now.train_loss:.3f}, validation {now.validation_loss:.3f}, "
+                f"step {now.step} of {now.steps}: loss {now.train_loss:.3f}{validation}, "
                 f"{now.tokens_per_second:.0f} tokens/s, {now.seconds_left / 60:.1f} minutes left"
             )
 

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from assistant.calibration import CalibrationFile
 from assistant.conversation import Accepted, Completed, Delta, Event, Intent, Message, Reply, WaitingForPerson
 from assistant.engines import ChatMessage, Engine
 from assistant.hand_over_rules import Reason, reason_for_person
@@ -58,6 +59,7 @@ class Assistant:
     engine: Engine
     settings: Settings
     listener: Listener | None = field(default=None, kw_only=True)
+    calibration: CalibrationFile | None = field(default=None, kw_only=True)
 
     async def reply(
         self, conversation_id: str, text: str, client_message_id: str | None = None
@@ -96,7 +98,7 @@ class Assistant:
         watch.lap("understand")
         found = await self._find(understood, given, heard.fitting)
         watch.lap("retrieve")
-        decision = decide(understood, found, self.settings, heard.fitting)
+        decision = decide(understood, found, self._thresholds(), heard.fitting)
         draft = Draft(heard.fitting.text if heard.fitting else self._phrase(decision, understood))
         if decision.action == "answer":
             writer = Writer(self.engine, self.retriever.embedder, self.settings)
@@ -166,6 +168,14 @@ class Assistant:
             return SearchResult(understood.question, (), 0.0)
         topic, said, alone = understood.topic, understood.said, understood.question
         return await asyncio.to_thread(self.retriever.search, topic, self.settings.top_k, said=said, alone=alone)
+
+    def _thresholds(self) -> Settings:
+        """The settings, with the threshold of the team's own calibration if there is one."""
+        calibration = self.calibration.current() if self.calibration else None
+        if calibration is None or calibration.threshold is None:
+            return self.settings
+        answer, clarify = calibration.threshold, min(self.settings.clarify_evidence, calibration.threshold)
+        return self.settings.model_copy(update={"answer_evidence": answer, "clarify_evidence": clarify})
 
     def _phrase(self, decision: Decision, understood: Understanding) -> str:
         """What the assistant says without a model."""

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assistant.adapters import serving_adapter
+from assistant.calibration import CalibrationFile
 from assistant.engines import Engine
 from assistant.engines.choose import open_engine
 from assistant.heard import Listener
+from assistant.learned_models import fingerprint
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.turn import Assistant
@@ -31,9 +33,16 @@ def multilingual_loader(settings: Settings) -> Callable[[], Embedder] | None:
     return lambda: load_embedder(str(ensure_multilingual(settings)), settings.threads)
 
 
-def build_retriever(settings: Settings) -> Retriever:
-    """Search over the home's index."""
+def build_raw_retriever(settings: Settings) -> Retriever:
+    """Search over the home's index, with the evidence as shipped."""
     return Retriever(build_embedder(settings), Path(settings.index_folder), multilingual_loader(settings))
+
+
+def build_retriever(settings: Settings) -> Retriever:
+    """Search over the home's index, with the team's own calibration of the evidence if there is one."""
+    embedder = build_embedder(settings)
+    calibration = CalibrationFile(settings.home, fingerprint(embedder))
+    return Retriever(embedder, Path(settings.index_folder), multilingual_loader(settings), calibration)
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -46,7 +55,8 @@ def build_assistant(settings: Settings) -> Assistant:
     store = Store(settings.sqlalchemy_url)
     retriever = build_retriever(settings)
     listener = Listener(settings, store, retriever.embedder)
-    return Assistant(store, retriever, build_engine(settings), settings, listener=listener)
+    calibration = CalibrationFile(settings.home, fingerprint(retriever.embedder))
+    return Assistant(store, retriever, build_engine(settings), settings, listener=listener, calibration=calibration)
 
 
 async def adopt_adapter(assistant: Assistant) -> None:

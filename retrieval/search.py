@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -93,11 +93,18 @@ def question_of(
 class Retriever:
     """Searches whatever version is published; safe to use from several threads."""
 
-    def __init__(self, embedder: Embedder, root: Path, second: Callable[[], Embedder] | None = None) -> None:
-        """`second` loads the embedder for all languages when it is first needed."""
+    def __init__(
+        self,
+        embedder: Embedder,
+        root: Path,
+        second: Callable[[], Embedder] | None = None,
+        calibrate: Callable[[float], float] | None = None,
+    ) -> None:
+        """`second` loads the embedder for all languages when first needed; `calibrate` judges the evidence last."""
         self.embedder = embedder
         self.root = root
         self._load_second = second
+        self._calibrate = calibrate
         self._second: Embedder | None = None
         self._index: Index | None = None
         self._lock = threading.Lock()
@@ -142,6 +149,16 @@ class Retriever:
 
         `conversations` and `standing_alone`: what `said` and `alone` are for each, or none at all.
         """
+        found = self._search(queries, k, conversations, standing_alone)
+        return [replace(one, evidence=self._calibrate(one.evidence)) for one in found] if self._calibrate else found
+
+    def _search(
+        self,
+        queries: Sequence[str],
+        k: int,
+        conversations: Sequence[Sequence[str]],
+        standing_alone: Sequence[str],
+    ) -> list[SearchResult]:
         index = self.index
         none = [""] * len(queries)
         asked = [

@@ -20,6 +20,7 @@ from retrieval.failures import RetrievalError
 from ui import (
     cli_adapters,
     cli_answers,
+    cli_calibrate,
     cli_cycle,
     cli_learning,
     cli_sites,
@@ -141,6 +142,7 @@ def remove_documents(
 
 app.command()(cli_answers.search)
 app.command()(cli_answers.ask)
+app.command()(cli_calibrate.calibrate)
 app.command()(cli_answers.chat)
 app.command()(cli_learning.train)
 app.command()(cli_cycle.retrain)

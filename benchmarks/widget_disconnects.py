@@ -148,17 +148,26 @@ class Visitor:
             self.tally.feed_cut += 1
 
     async def _listen(self, client: httpx.AsyncClient) -> None:
-        if not self.heard:  # the stream alone begins with what comes next
-            found = await client.get(f"/api/v1/conversations/{self.who.id}/messages", headers=self.who.headers)
-            self.heard += [message["id"] for message in found.json()["messages"]]
+        caught_up: set[str] = set()
+        if not self.heard:
+            caught_up |= await self._catch_up(client)
         after = {"after": self.heard[-1]} if self.heard else {}
         path = f"/api/v1/conversations/{self.who.id}/events"
         async with client.stream("GET", path, params=after, headers=self.who.headers) as answer:
             async for name, data in _events(answer):
-                if name == "message":
+                if name == "message" and data["id"] not in caught_up:
                     self.heard.append(data["id"])
+                if name == "state" and not self.heard:  # written between our look and the begin of the stream
+                    caught_up |= await self._catch_up(client)
                 if self.done and self.heard[-1:] == [self.last]:
                     return
+
+    async def _catch_up(self, client: httpx.AsyncClient) -> set[str]:
+        """What is there already: the stream alone begins with what comes next."""
+        found = await client.get(f"/api/v1/conversations/{self.who.id}/messages", headers=self.who.headers)
+        stored = [message["id"] for message in found.json()["messages"]]
+        self.heard += stored
+        return set(stored)
 
     async def check(self, client: httpx.AsyncClient) -> None:
         """Compare what was said, what is stored and what was heard."""

@@ -81,7 +81,7 @@ def forget_in_runs(settings: Settings, case_ids: Sequence[str]) -> list[Path]:
 def _note(settings: Settings, folder: Path, run: Run, done: Mapping[str, Mapping[str, Any]]) -> Note:
     curated, gate = done["curate"], done.get("gate", {})
     decided = done.get("promote") or curated
-    changes = _changes(folder, done)
+    changes = changes_of(folder, done)
     steps = [(step.name, f"{step.seconds / 60:.1f}") for step in run.steps if step.state == "done"]
     return Note(
         title=f"Learning cycle {run.id} of {run.started_at:%Y-%m-%d %H:%M} UTC: {decided['decision']}",
@@ -92,7 +92,7 @@ def _note(settings: Settings, folder: Path, run: Run, done: Mapping[str, Mapping
         checks=tuple((check["outcome"], check["words"]) for check in gate.get("checks", ())),
         improved=tuple(change for change in changes[:SHOWN] if change.gain > 0),
         worsened=tuple(change for change in changes[::-1][:SHOWN] if change.gain < 0),
-        points=_points(settings, done),
+        points=points_of(settings, done),
         minutes=tuple(steps),
     )
 
@@ -119,7 +119,7 @@ def _scores(done: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
     return rows
 
 
-def _changes(folder: Path, done: Mapping[str, Mapping[str, Any]]) -> list[Change]:
+def changes_of(folder: Path, done: Mapping[str, Mapping[str, Any]]) -> list[Change]:
     """Replies before and after on the same questions, the most improved first."""
     if "examine candidate" not in done:
         return []
@@ -134,7 +134,7 @@ def _candidate(folder: Path) -> Examination:
     return read_examination(folder / "candidate.json")
 
 
-def _points(settings: Settings, done: Mapping[str, Mapping[str, Any]]) -> tuple[Point, ...]:
+def points_of(settings: Settings, done: Mapping[str, Mapping[str, Any]]) -> tuple[Point, ...]:
     if "train" not in done:
         return ()
     metrics = settings.adapters_folder / done["train"]["adapter"] / "metrics.json"

@@ -25,9 +25,20 @@ from assistant.store_staff import Staff
 from assistant.store_templates import Wording, add_template, approve_template, retire_template, templates
 from assistant.tables import uuid7
 from training.registry import Registry
+from training.run_story import run_story
 from ui.api import FAILURES, Served, Services, within_rate
 from ui.staff_access import Admin, Agent, current_admin, current_staff
-from ui.staff_wire import Article, Json, Review, adapter_json, change_json, review_json, run_json, template_json
+from ui.staff_wire import (
+    Article,
+    Json,
+    Review,
+    adapter_json,
+    change_json,
+    review_json,
+    run_json,
+    story_json,
+    template_json,
+)
 from ui.wire import Id
 
 NOTE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
@@ -147,6 +158,13 @@ async def note(run_id: Id, served: Served) -> Response:
     return HTMLResponse(
         await asyncio.to_thread(file.read_text, "utf-8"), headers={"Content-Security-Policy": NOTE_POLICY}
     )
+
+
+@router.get("/runs/{run_id}/story")
+async def story(run_id: Id, served: Served) -> Json:
+    """The loss curve of a run, and the replies that improved and worsened most."""
+    found = await asyncio.to_thread(run, served.assistant.store, run_id)
+    return story_json(await asyncio.to_thread(run_story, served.assistant.settings, found))
 
 
 @router.post("/runs/{run_id}/restore")

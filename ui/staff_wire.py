@@ -22,6 +22,8 @@ from assistant.store_runs import Run
 from assistant.store_templates import Template
 from assistant.store_tickets import Ticket
 from retrieval.documents import Passage
+from training.release_note import Change as ReplyChange
+from training.run_story import RunStory
 from ui.markup import safe_link, tree
 
 Json = dict[str, Any]
@@ -224,6 +226,27 @@ def run_json(run: Run, has_note: bool) -> Json:
         ],
         "note": has_note,
         "steps": [{"name": step.name, "state": step.state, "seconds": step.seconds} for step in run.steps],
+    }
+
+
+def story_json(story: RunStory) -> Json:
+    """The curve and the replies that changed most."""
+    return {
+        "points": [
+            {"step": point.step, "train": point.train_loss, "validation": point.validation_loss}
+            for point in story.points
+        ],
+        "improved": [_reply_change_json(change) for change in story.improved],
+        "worsened": [_reply_change_json(change) for change in story.worsened],
+    }
+
+
+def _reply_change_json(change: ReplyChange) -> Json:
+    return {
+        "question": change.after.question,
+        "before": change.before.reply,
+        "after": change.after.reply,
+        "gain": round(change.gain, 3),
     }
 
 

@@ -88,7 +88,7 @@ def build_desk(services: Services) -> gr.Blocks:
             with gr.Tab(TABS("review"), id="review"):
                 _part(("desk_review.js",), company)
             with gr.Tab(TABS("training"), id="training"):
-                _part(("desk_training.js",), company)
+                _part(("desk_story.js", "desk_training.js"), company)
             with gr.Tab(TABS("insights"), id="insights") as insights:
                 build_charts(services.assistant.store, insights)
                 _part(("desk_gaps.js",), company)

@@ -5,70 +5,75 @@ Knows how figures become charts; the figures come from assistant/store_insights.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import gradio as gr
 import pandas as pd
 
 from assistant.store import Store
 from assistant.store_insights import Day, days, languages, moods
-from ui.desk_words import ENGLISH
+from ui.desk_words import DESK_WORDS, language_of_browser
 
 HEIGHT = 230
 UNTITLED = " "  # the title of the chart says it all
+GREEN, AMBER, RED, GREY = "#5b9a86", "#d39a2f", "#c9605a", "#9aa5a1"
 COLORS = {
-    "assistant": "#5b9a86",
-    "handed over": "#d39a2f",
-    "up": "#5b9a86",
-    "down": "#c9605a",
-    "positive": "#5b9a86",
-    "neutral": "#9aa5a1",
-    "negative": "#c9605a",
+    "kind_assistant": GREEN,
+    "kind_handed_over": AMBER,
+    "kind_up": GREEN,
+    "kind_down": RED,
+    "mood_positive": GREEN,
+    "mood_neutral": GREY,
+    "mood_negative": RED,
+    "mood_angry": AMBER,
+    "chart_languages": GREEN,
 }
+TITLES = ("chart_conversations", "chart_ratings", "chart_moods", "chart_languages")
 
 
 def build_charts(store: Store, tab: gr.Tab) -> None:
-    """The charts, filled whenever the tab is opened."""
+    """The charts, filled in the reader's language whenever the tab is opened."""
     with gr.Row():
-        conversations = _bars("day", "chart_conversations", "kind")
-        thumbs = _bars("day", "chart_ratings", "kind")
+        conversations, thumbs = _bars("day"), _bars("day")
     with gr.Row():
-        satisfaction = gr.LinePlot(
-            x="day",
-            y="score",
-            title=ENGLISH["chart_satisfaction"],
-            height=HEIGHT,
-            y_lim=[1, 5],
-            x_title=UNTITLED,
-            y_title=UNTITLED,
-        )
-        mood = _bars("day", "chart_moods", "kind")
-        spoken = _bars("language", "chart_languages")
+        satisfaction = gr.LinePlot(x="day", y="score", height=HEIGHT, y_lim=[1, 5], x_title=UNTITLED, y_title=UNTITLED)
+        mood, spoken = _bars("day"), _bars("language")
 
-    def fill() -> list[pd.DataFrame]:
+    def fill(request: gr.Request) -> list[gr.BarPlot | gr.LinePlot]:
+        words = DESK_WORDS[language_of_browser(request.headers.get("accept-language", ""))]
         month = days(store)
-        return [conversation_frame(month), thumb_frame(month), satisfaction_frame(month), *_others(store)]
+        frames = (conversation_frame(month), thumb_frame(month), *_others(store))
+        bars = [_filled(frame, title, words) for frame, title in zip(frames, TITLES, strict=True)]
+        rated = satisfaction_frame(month)
+        title = words["chart_satisfaction" if len(rated) else "chart_no_ratings"]
+        return [*bars, gr.LinePlot(value=rated, title=title)]
 
     tab.select(
         fill,
-        outputs=[conversations, thumbs, satisfaction, mood, spoken],
+        outputs=[conversations, thumbs, mood, spoken, satisfaction],
         show_progress="hidden",
         api_visibility="private",
     )
 
 
-def _bars(x: str, title: str, color: str | None = None) -> gr.BarPlot:
-    """Counts as bars from zero, stacked by `color`."""
+def _bars(x: str) -> gr.BarPlot:
+    """Counts as bars from zero, stacked by kind."""
     return gr.BarPlot(
         x=x,
         y="count",
-        color=color,
-        title=ENGLISH[title],
+        color="kind",
         height=HEIGHT,
         y_lim=[0, None],
-        color_map=COLORS,
         color_title=UNTITLED,
         x_title=UNTITLED,
         y_title=UNTITLED,
     )
+
+
+def _filled(frame: pd.DataFrame, title: str, words: Mapping[str, str]) -> gr.BarPlot:
+    """The chart with its figures, its title and the names of its kinds in the reader's language."""
+    named = frame.assign(kind=[words[kind] for kind in frame["kind"]])
+    return gr.BarPlot(value=named, title=words[title], color_map={words[kind]: COLORS[kind] for kind in COLORS})
 
 
 def conversation_frame(month: list[Day]) -> pd.DataFrame:
@@ -78,12 +83,12 @@ def conversation_frame(month: list[Day]) -> pd.DataFrame:
 
 
 def _split(day: Day) -> list[tuple[str, int]]:
-    return [("assistant", day.conversations - day.handed_over), ("handed over", day.handed_over)]
+    return [("kind_assistant", day.conversations - day.handed_over), ("kind_handed_over", day.handed_over)]
 
 
 def thumb_frame(month: list[Day]) -> pd.DataFrame:
     """Rows of day, kind (up or down) and count."""
-    rows = [(d.day, kind, n) for d in month for kind, n in (("up", d.thumbs_up), ("down", d.thumbs_down))]
+    rows = [(d.day, kind, n) for d in month for kind, n in (("kind_up", d.thumbs_up), ("kind_down", d.thumbs_down))]
     return pd.DataFrame(rows, columns=["day", "kind", "count"])
 
 
@@ -93,6 +98,17 @@ def satisfaction_frame(month: list[Day]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["day", "score"])
 
 
-def _others(store: Store) -> list[pd.DataFrame]:
-    spoken = pd.DataFrame(list(languages(store).items()), columns=["language", "count"])
-    return [pd.DataFrame(moods(store), columns=["day", "kind", "count"]), spoken]
+def mood_frame(counted: Sequence[tuple[str, str, int]]) -> pd.DataFrame:
+    """Rows of day, kind (a mood) and count."""
+    return pd.DataFrame([(day, f"mood_{mood}", n) for day, mood, n in counted], columns=["day", "kind", "count"])
+
+
+def language_frame(counted: Mapping[str, int]) -> pd.DataFrame:
+    """Rows of language, kind (all the same) and count."""
+    return pd.DataFrame(
+        [(code, "chart_languages", n) for code, n in counted.items()], columns=["language", "kind", "count"]
+    )
+
+
+def _others(store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return mood_frame(moods(store)), language_frame(languages(store))

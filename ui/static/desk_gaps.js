@@ -45,3 +45,16 @@ function article(gap, done) {
 const look = () => attempt(loadGaps);
 look();
 new IntersectionObserver(look).observe(element);
+
+// Gradio's charts are drawn without names: a screen reader gets each chart's title, not its nameless marks.
+function nameCharts() {
+  for (const chart of document.querySelectorAll(".tabitem svg.marks")) {
+    const title = [...chart.querySelectorAll(".role-title text")].map((text) => text.textContent).join(" ");
+    if (title) chart.setAttribute("aria-label", title);
+    chart.setAttribute("role", "img");
+    for (const part of chart.querySelectorAll("[role^='graphics']")) {
+      for (const name of ["role", "aria-roledescription", "aria-label"]) part.removeAttribute(name);
+    }
+  }
+}
+new MutationObserver(nameCharts).observe(element.closest(".tabitem") ?? document.body, { childList: true, subtree: true });

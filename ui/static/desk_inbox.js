@@ -81,7 +81,7 @@ function line(item) {
       "aria-current": String(item.id === inbox.open),
       onclick: () => openTalk(item.id),
     },
-    h("span", { class: "top" }, h("b", {}, who), h("time", {}, since)),
+    h("span", { class: "top" }, h("b", {}, who), h("time", { class: isLate(item) ? "late" : null }, since)),
     h("span", { class: "last" }, item.last || "…"),
     h(
       "span",
@@ -93,6 +93,13 @@ function line(item) {
       item.channel ? h("i", { class: "tag" }, item.channel) : null,
     ),
   );
+}
+
+const LATE_MINUTES = 10;
+
+// Who has waited this long stands out of the list.
+function isLate(item) {
+  return item.state === "waiting" && Date.now() - Date.parse(item.requested_at) > LATE_MINUTES * 60000;
 }
 
 function ticketLine(ticket) {

@@ -118,6 +118,7 @@ const KEYS = {
   d: (item) => decide(item, { verdict: "dismissed" }),
   e: () => edit("corrected"),
   n: () => edit("knowledge"),
+  t: () => edit("template"),
   j: () => move(review.at + 1),
   k: () => move(review.at - 1),
 };

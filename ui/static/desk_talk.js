@@ -93,7 +93,7 @@ function bubble(message) {
   return h(
     "article",
     { class: `bubble ${message.author}` },
-    h("span", { class: "by" }, name, h("time", {}, clock(message.at)), message.rating ? h("i", { class: "thumb" }, message.rating > 0 ? "👍" : "👎") : null),
+    h("span", { class: "by" }, name, h("time", {}, clock(message.at)), message.rating ? h("i", { class: `tag ${message.rating > 0 ? "passed" : "failed"}` }, say(message.rating > 0 ? "thumb_up" : "thumb_down")) : null),
     text,
     message.author === "assistant" && message.action
       ? h(
@@ -151,7 +151,7 @@ function draftCard(draft, own) {
   const useful = ["answer", "template"].includes(draft.action);
   return [
     h("span", { class: "by" }, say("draft"), h("i", { class: "tag" }, `${say("evidence")} ${percent(draft.evidence)}`)),
-    h("p", { class: "text" }, useful ? draft.text : say("no_draft")),
+    h("p", { class: "text", tabindex: "0" }, useful ? draft.text : say("no_draft")),
     draft.sources.length ? h("p", { class: "soft" }, `${say("sources")}: ${draft.sources.map((source) => source.title).join(", ")}`) : null,
     useful && own ? button(say("use"), () => putIn(draft.text), "use") : null,
   ].filter((part) => part);

@@ -59,6 +59,7 @@ function cycles(runs) {
 }
 
 function cycle(run) {
+  const told = h("div", { class: "story" });
   const details = h(
     "details",
     { class: "run", open: training.open === run.id },
@@ -70,15 +71,22 @@ function cycle(run) {
       h("span", { class: "soft" }, run.candidate ?? run.trigger),
     ),
     h("ul", {}, run.reasons.map((reason) => h("li", {}, reason))),
-    run.checks.length ? table([say("check"), say("against"), say("result")], run.checks.map((check) => [check.name, check.against, h("span", {}, h("i", { class: `tag ${check.outcome.replace(" ", "_")}` }, check.outcome), ` ${check.words}`)])) : null,
+    run.checks.length ? table([say("check"), say("against"), say("result")], run.checks.map((check) => [check.name, check.against, verdict(check)])) : null,
+    told,
     h("p", { class: "soft" }, run.steps.map((step) => `${step.name} ${step.state === "done" ? `${step.seconds} s` : step.state}`).join(" · ")),
     run.note ? h("a", { href: `/api/v1/staff/runs/${encodeURIComponent(run.id)}/note`, target: "_blank", rel: "noopener" }, say("read_note")) : null,
   );
   details.addEventListener("toggle", () => {
+    if (details.open) attempt(() => tellStory(run.id, told));
     if (details.open) training.open = run.id;
     else if (training.open === run.id) training.open = null;
   });
   return details;
+}
+
+function verdict(check) {
+  const outcome = check.outcome.replace(" ", "_");
+  return h("span", {}, h("i", { class: `tag ${outcome}` }, coded("outcome", outcome)), ` ${check.words}`);
 }
 
 function moves(changes) {

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from training.logs import import_logs
 from training.registry import Registry
 
 RECIPE = replace(QUICK, epochs=1.0, validations=2)
-READY = "ready"
+FORK = multiprocessing.get_context("fork")  # of a parent that computes nothing, so no threads are lost
 LOG = 110  # conversations
 CHILD_SECONDS = 600
 
@@ -53,40 +54,34 @@ def settings_of(home: Path, model: str, embedder: str) -> Settings:
     )
 
 
-def child(home: str, model: str, embedder: str) -> None:
-    """Say when everything is imported, then run the cycle."""
-    settings = settings_of(Path(home), model, embedder)
-    print(READY, flush=True)
-    retrain(settings, recipe=RECIPE)
+def child(home: Path, model: str, embedder: str) -> None:
+    """Run the cycle, or the rest of it."""
+    retrain(settings_of(home, model, embedder), recipe=RECIPE)
 
 
-def started(home: Path, models: Sequence[str]) -> subprocess.Popen[str]:
-    """A child that has just begun its cycle."""
-    command = [sys.executable, "-m", "benchmarks.kill_cycle", "--child", str(home), *models]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    assert process.stdout is not None
-    if process.stdout.readline().strip() != READY:
-        raise RuntimeError("the child did not start")
+def started(home: Path, models: Sequence[str]) -> ForkProcess:
+    """A process that has just begun its cycle; forked, so that it need not import everything again."""
+    process = FORK.Process(target=child, args=(home, *models))
+    process.start()
     return process
 
 
 def killed(home: Path, models: Sequence[str], after: float) -> bool:
     """Kill a cycle that many seconds after it began; False if it had ended by itself."""
     process = started(home, models)
-    try:
-        process.wait(after)
-        return False
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return True
+    process.join(after)
+    alive = process.is_alive()
+    process.kill()
+    process.join()
+    return alive
 
 
 def ended(home: Path, models: Sequence[str]) -> float:
     """Let a cycle come to its end; returns how many seconds that took."""
     process, begun = started(home, models), time.monotonic()
-    if process.wait(CHILD_SECONDS) != 0:
-        raise RuntimeError(f"the cycle in {home} failed")
+    process.join(CHILD_SECONDS)
+    if process.exitcode != 0:
+        raise RuntimeError(f"the cycle in {home} ended with {process.exitcode}")
     return time.monotonic() - begun
 
 
@@ -110,7 +105,10 @@ def outcome(settings: Settings) -> tuple[str | None, float, int]:
 
 def measure(folder: Path, kills: int, each: int) -> dict[str, Any]:
     """Kill and compare."""
-    models = (str(tiny_llama(folder / "tiny")), str(ensure_models(load_settings()).embedder))
+    building = FORK.Process(target=tiny_llama, args=(folder / "tiny",))
+    building.start()
+    building.join()
+    models = (str(folder / "tiny"), str(ensure_models(load_settings()).embedder))
     first = settings_of(folder / "imported", *models)
     first.home.mkdir()
     store = Store(first.sqlalchemy_url)
@@ -144,16 +142,12 @@ def measure(folder: Path, kills: int, each: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, or be the child."""
+    """Measure and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--each", type=int, default=5, help="kills of one cycle")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--child", nargs=3, metavar=("HOME", "MODEL", "EMBEDDER"))
     asked = parser.parse_args()
-    if asked.child:
-        child(*asked.child)
-        return
     with tempfile.TemporaryDirectory() as folder:
         told = measure(Path(folder), asked.kills, asked.each)
     print(json.dumps(told) if asked.json else "\n".join(f"{name}: {value}" for name, value in told.items()))

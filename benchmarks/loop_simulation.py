@@ -161,13 +161,13 @@ def cycle(settings: Settings, name: str, exam: Exam, before: dict[str, Any], exa
     }
 
 
-def slices_of_log(count: int, size: int) -> dict[str, list[dict[str, Any]]]:
-    """The honest slices, then the poisoned and the shuffled one."""
+def slices_of_log(count: int, size: int, bad_after: int) -> dict[str, list[dict[str, Any]]]:
+    """The honest slices with the poisoned and the shuffled one after the first `bad_after` of them."""
     log = list(islice(records("train"), size * (count + 2)))
-    slices = {f"slice {n + 1}": log[n * size : (n + 1) * size] for n in range(count)}
-    slices["poisoned"] = poisoned(log[count * size : (count + 1) * size])
-    slices["shuffled"] = shuffled(log[(count + 1) * size :])
-    return slices
+    honest = [(f"slice {n + 1}", log[n * size : (n + 1) * size]) for n in range(count)]
+    bad = [("poisoned", poisoned(log[count * size : (count + 1) * size]))]
+    bad.append(("shuffled", shuffled(log[(count + 1) * size :])))
+    return dict([*honest[:bad_after], *bad, *honest[bad_after:]])
 
 
 def main() -> None:
@@ -178,13 +178,17 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, default=9000, help="in each slice")
     parser.add_argument("--examples", type=int, default=4000, help="most examples of one cycle")
     parser.add_argument("--replies", type=int, default=16, help="replies that the gate has each model write")
+    parser.add_argument("--cases", type=int, default=300, help="held-out cases that the gate judges by")
+    parser.add_argument("--bad-after", type=int, default=0, help="honest slices before the bad ones; 0: all")
     parser.add_argument("--dev", type=int, default=200, help="dev cases for the perplexity")
     parser.add_argument("--hotel", type=int, default=40, help="cases of the other house")
     asked = parser.parse_args()
     asked.home.mkdir(parents=True, exist_ok=True)
     if not (asked.home / "models").exists() and (default_home() / "models").is_dir():
         (asked.home / "models").symlink_to((default_home() / "models").resolve())
-    settings = load_settings(asked.home, cycle_examples=asked.examples, gate_replies=asked.replies, gate_cases=150)
+    settings = load_settings(
+        asked.home, cycle_examples=asked.examples, gate_replies=asked.replies, gate_cases=asked.cases
+    )
     exam, kept = Exam(dev_cases(asked.dev), hotel()[1][: asked.hotel]), asked.home / "simulation.jsonl"
     lines = [json.loads(line) for line in kept.read_text("utf-8").splitlines()] if kept.exists() else []
 
@@ -196,7 +200,9 @@ def main() -> None:
 
     if not lines:
         tell(exam.measure(settings, BASE) | {"slice": BASE})
-    for name, conversations in slices_of_log(asked.slices, asked.conversations).items():
+    for name, conversations in slices_of_log(
+        asked.slices, asked.conversations, asked.bad_after or asked.slices
+    ).items():
         if name not in {line["slice"] for line in lines}:
             arrive(settings, conversations, name.replace(" ", "-"))
             tell(cycle(settings, name, exam, lines[-1], asked.examples))

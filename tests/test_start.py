@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ import torch
 from assistant.adapters import verified_adapter
 from assistant.base_model import base_model
 from assistant.settings import Settings
+from assistant.store_runs import Run, Step
 from tests.tiny_models import tiny_llama
 from tests.tuning_data import QUICK, examples, settings_for
+from training.cycle import refused_going_on
 from training.dataset_version import versions
 from training.examples import Example
 from training.lineage import read_lineage
@@ -28,6 +31,7 @@ def learnt() -> list[Example]:
     return [replace(example, message_ids=(f"asked-{example.id}", f"said-{example.id}")) for example in examples()]
 
 
+MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
 APPROVED = {example.message_ids[-1] for example in learnt()}
 
 
@@ -133,3 +137,15 @@ def test_killed_it_goes_on_to_the_same_weights(settings: Settings, first: Tuned,
 
 def test_the_data_set_of_each_is_on_the_shelf(settings: Settings, second: Tuned) -> None:
     assert len(versions(settings.datasets_folder)) == 1  # both learnt the same
+
+
+def test_only_a_fault_sends_the_next_cycle_back_to_the_base() -> None:
+    def past(decision: str, starts: list[str | None], *reasons: str) -> list[Run]:
+        curated = Step("curate", "done", "", {"starts": starts}, 1.0, 1, MOMENT, MOMENT)
+        return [Run("r", "finished", "t", decision, {"reasons": list(reasons)}, MOMENT, MOMENT, (curated,))]
+
+    assert refused_going_on(past("refused", ["a"], "language zh: worse than the serving adapter a by more than 0.05"))
+    assert not refused_going_on(past("refused", ["a"], "not better than the serving adapter a: +0.000 nats"))
+    assert not refused_going_on(past("refused", [None], "language zh: worse"))
+    assert not refused_going_on(past("promoted", ["a"], "better"))
+    assert not refused_going_on([])

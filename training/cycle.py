@@ -33,7 +33,7 @@ from training.cycle_data import (
 )
 from training.cycle_judging import examine_base, examine_candidate, examine_serving, gate_step
 from training.examples import Example
-from training.gate import verdict_from
+from training.gate import NO_BETTER, verdict_from
 from training.held_out import judged_by
 from training.lineage import read_lineage
 from training.lora import TrainingProgress, Watcher
@@ -183,7 +183,7 @@ def curate_step(cycle: Cycle, log: list[str]) -> Result:
     stale = find_stale(settings, cycle.store, read_data(settings, version.id), settings.gate_stale)
     save_stale(cycle.folder, stale)
     log.append(f"{len(stale)} questions whose answer the knowledge base changed")
-    start = choose_start(settings, cycle.recipe, found.approved, _refused_going_on(earlier))
+    start = choose_start(settings, cycle.recipe, found.approved, refused_going_on(earlier))
     log.append(start.words)
     return figures | {
         "version": version.id,
@@ -205,10 +205,15 @@ def _curated(past: Run) -> Result:
     return next((dict(step.result) for step in past.steps if step.name == "curate"), {})
 
 
-def _refused_going_on(earlier: list[Run]) -> bool:
-    """Whether the last candidate went on from what served and was refused."""
+def refused_going_on(earlier: list[Run]) -> bool:
+    """Whether the last candidate went on from what served and was refused for more than being no better.
+
+    No better means that there was too little to learn; more replies come, and the base would not be better either.
+    """
     last = next((past for past in earlier if _curated(past).get("starts")), None)
-    return last is not None and last.decision == "refused" and None not in _curated(last)["starts"]
+    if last is None or last.decision != "refused" or None in _curated(last)["starts"]:
+        return False
+    return any(not reason.startswith(NO_BETTER) for reason in last.result["reasons"])
 
 
 def _suspicions(found: Gathered) -> list[str]:

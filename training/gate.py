@@ -24,6 +24,7 @@ from training.scores import Interval, paired_interval
 Decision = Literal["promoted", "refused", "inconclusive"]
 Outcome = Literal["passed", "failed", "unsure", "not measured"]
 MAIN = "log-likelihood a token"
+NO_BETTER = "not better than"
 NAMED = 5  # stale facts in a reason
 
 
@@ -124,7 +125,7 @@ def _main(candidate: Examination, other: Examination) -> Check:
     )
     if change.low > 0:
         return Check(MAIN, other.adapter, "passed", f"better than {_named(other)}: {figures}", change, len(ids))
-    told = "worse than" if change.high < 0 else "not better than"
+    told = "worse than" if change.high < 0 else NO_BETTER
     return Check(MAIN, other.adapter, "failed", f"{told} {_named(other)}: {figures}", change, len(ids))
 
 

@@ -31,6 +31,8 @@ class Said:
             return False
         if not claim.facts:
             return bool(claim.words & self.claim.words)
+        if _after_figures(claim) & about - self.claim.words:
+            return False  # "within 5 days of your return" is not "within 5 days of its arrival", under "Returns"
         return self.claim.limits & _NUMERIC <= claim.limits and self._same_pairing(claim)
 
     def _same_pairing(self, claim: Claim) -> bool:
@@ -49,6 +51,12 @@ class Said:
                 return False
             at = found
         return True
+
+
+def _after_figures(claim: Claim) -> frozenset[str]:
+    """What follows the first figure: it says what the figure is counted from or for."""
+    first = next(at for at, token in enumerate(claim.order) if token in claim.facts)
+    return frozenset(claim.order[first:]) - claim.facts
 
 
 # Limits that change what a number means; the others bind words.

@@ -21,6 +21,9 @@ class Phrases:
     how_are_you: str
     who_are_you: str
     foreign_quote: str
+    older_says: str
+    disagree: str
+    agree_on_person: str
 
 
 ENGLISH = Phrases(
@@ -35,6 +38,9 @@ ENGLISH = Phrases(
         "I'm the automatic assistant of {company}. I answer from our help pages, and I can bring in a person any time."
     ),
     foreign_quote="This is what our help pages say (in another language): {quote}",
+    older_says="(An older page, “{title}” of {date}, says: {quote})",
+    disagree="Our help pages disagree on this.",
+    agree_on_person="Would you like to talk to a person to be sure?",
 )
 
 CHINESE = Phrases(
@@ -47,6 +53,9 @@ CHINESE = Phrases(
     how_are_you="我很好，谢谢！请问有什么可以帮您？",
     who_are_you="我是{company}的智能客服，会根据我们的帮助资料回答问题，也可以随时为您转接人工客服。",
     foreign_quote="我们的资料中这样写道（原文为其他语言）：{quote}",
+    older_says="（较早的资料《{title}》（{date}）写的是：{quote}）",
+    disagree="我们的资料对此说法不一。",
+    agree_on_person="需要为您转接人工客服确认吗？",
 )
 
 

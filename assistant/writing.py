@@ -14,9 +14,10 @@ from typing import Literal
 
 from assistant.adapter_register import BASE
 from assistant.claims import read
+from assistant.conflicts import Conflict, conflict
 from assistant.conversation import Citation
 from assistant.engines import ChatMessage, Engine, Sampling
-from assistant.grounding import GroundedStream, Grounding
+from assistant.grounding import GroundedStream, Grounding, citation
 from assistant.phrases import phrases
 from assistant.prompt import passage_text, render
 from assistant.quoting import quote
@@ -50,6 +51,20 @@ class Draft:
     consulted: str | None = None  # the adapter (or "base") that was asked, whoever wrote the text in the end
 
 
+def told(clash: Conflict, language: str) -> Draft:
+    """What conflicting passages say: the newer one with the older one named, or both where no dates tell."""
+    said = phrases(language)
+    if clash.dated:
+        older = said.older_says.format(title=clash.other.title, date=clash.other.date, quote=clash.other_says)
+        text = f"{clash.chosen_says}\n{older}"
+    else:
+        both = ((clash.chosen, clash.chosen_says), (clash.other, clash.other_says))
+        lines = [f"- {passage.title}: {quoted}" for passage, quoted in both]
+        text = "\n".join((said.disagree, *lines, said.agree_on_person))
+    cited = (citation(clash.chosen, clash.chosen_says), citation(clash.other, clash.other_says))
+    return Draft(text, cited, written_by="quote")
+
+
 async def paced(text: str) -> AsyncGenerator[str]:
     """A finished text in pieces at reading pace, so that a quote arrives like an answer and not at a blow."""
     for start in range(0, len(text), PIECE_CHARS):
@@ -69,8 +84,7 @@ class Writer:
         self, messages: Sequence[ChatMessage], understood: Understanding, found: SearchResult
     ) -> AsyncGenerator[str | Draft]:
         """Yield pieces to show, then the Draft, whose text replaces them."""
-        if understood.language not in self.settings.model_languages:
-            draft = await self._quote(understood, found)
+        if draft := await self._verbatim(understood, found):
             async for piece in paced(draft.text):
                 yield piece
             yield draft
@@ -101,6 +115,14 @@ class Writer:
             async for piece in paced(quoted.text if silent else ""):
                 yield piece
             yield replace(quoted, consulted=consulted)
+
+    async def _verbatim(self, understood: Understanding, found: SearchResult) -> Draft | None:
+        """What is said without the model: passages that conflict, and quotes where it does not write the language."""
+        if clash := conflict(understood.question, found.hits):
+            return told(clash, understood.language)
+        if understood.language not in self.settings.model_languages:
+            return await self._quote(understood, found)
+        return None
 
     def _answers(self, question: str, text: str, quoted: str) -> bool:
         """Is the model's text as much to the point as the quote: no number withheld, and about as near in meaning?"""

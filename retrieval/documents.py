@@ -41,11 +41,13 @@ class Document:
     entity: str | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()
+    date: str | None = None  # ISO day on which it was last changed, as it says itself
 
     @property
     def content_hash(self) -> str:
-        """sha256 over every field but `row`, which changes with every row above it."""
-        payload = json.dumps(fields_of(self) | {"row": None}, default=fields_of)
+        """sha256 over every field but `row`, which changes with every row above it; a missing date is left out."""
+        told = {name: value for name, value in fields_of(self).items() if name != "date" or value}
+        payload = json.dumps(told | {"row": None}, default=fields_of)
         return hashlib.sha256(payload.encode()).hexdigest()
 
 
@@ -67,6 +69,7 @@ class Passage:
     entity: str | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()
+    date: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready mapping; `Passage.from_dict` reads it back."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from retrieval.dates import day_of
 from retrieval.decoding import detect_encoding
 from retrieval.documents import Document, Section
 from retrieval.parsing import Alive, ParseLimits, SectionBuilder, Unreadable, check_characters, clean, shortened
@@ -180,6 +181,7 @@ def _document(file: FaqFile, line: int, row: Mapping[str, Any], limits: ParseLim
         entity=shortened(_string(row, "entity")) or None,
         language=shortened(_string(row, "language")) or None,
         tags=_tags(row),
+        date=day_of(row),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from lxml import etree
 from lxml.html import HTMLParser, document_fromstring
 
+from retrieval.dates import day
 from retrieval.decoding import read_text
 from retrieval.parsing import (
     Alive,
@@ -40,6 +41,7 @@ _BLOCKS = frozenset(
     "header aside body".split()
 )
 _LONGEST_ADDRESS = 2000
+_DAYS = ("article:modified_time", "og:updated_time", "last-modified", "date.modified", "article:published_time", "date")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([A-Za-z0-9_:-]{2,40})""", re.IGNORECASE)
 _HIDDEN_STYLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
@@ -57,7 +59,7 @@ def parse_html(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
     title = named or _text(root.find(".//title")) or title_from(path)
     sections = builder.sections(title)
     language = (root.get("lang") or "").split("-")[0].lower() or None
-    return Parsed(shortened(title), sections, url=_canonical(root), language=language)
+    return Parsed(shortened(title), sections, url=_canonical(root), language=language, date=_day(root))
 
 
 def html_text(fragment: str) -> str:
@@ -209,6 +211,13 @@ def _visible(element: Any) -> Iterator[str]:
             yield node.text or ""
         elif node is not element:
             yield node.tail or ""
+
+
+def _day(root: Any) -> str | None:
+    """When the page says that it was changed, or published."""
+    metas = root.iterfind(".//meta")
+    said = {(meta.get("property") or meta.get("name") or "").lower(): meta.get("content") for meta in metas}
+    return next((found for key in _DAYS if (found := day(said.get(key)))), None)
 
 
 def _canonical(root: Any) -> str | None:

@@ -111,6 +111,7 @@ def _document(parsed: Parsed, name: str, source: str) -> Document:
         entity=parsed.entity,
         language=parsed.language,
         tags=parsed.tags,
+        date=parsed.date,
     )
 
 

@@ -14,6 +14,7 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from retrieval.dates import day_of
 from retrieval.decoding import read_text
 from retrieval.parse_html import html_text
 from retrieval.parsing import (
@@ -50,7 +51,7 @@ def parse_txt(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
 
 
 def parse_md(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
-    """Markdown: headings, lists, tables; YAML front matter may set title, url, entity, language, tags."""
+    """Markdown: headings, lists, tables; YAML front matter may set title, url, entity, language, tags, date."""
     text = read_text(path)
     check_characters(len(text), limits)
     meta, body = _front_matter(text)
@@ -64,6 +65,7 @@ def parse_md(path: Path, limits: ParseLimits, alive: Alive) -> Parsed:
         entity=_string(meta, "entity"),
         language=_string(meta, "language") or _string(meta, "lang"),
         tags=_tags(meta),
+        date=day_of(meta),
     )
 
 

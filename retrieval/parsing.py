@@ -12,7 +12,7 @@ from pathlib import Path
 
 from retrieval.documents import Section
 
-RECIPE = "read-1"  # raise with every change of what is read from a file: files are then read again
+RECIPE = "read-2"  # raise with every change of what is read from a file: files are then read again
 Alive = Callable[[], None]  # a parser calls it as it gets on, so that slow and stuck are told apart
 
 LONGEST_NAME = 300  # characters of a title, heading or name; they are repeated in every passage
@@ -49,6 +49,7 @@ class Parsed:
     entity: str | None = None
     language: str | None = None
     tags: tuple[str, ...] = ()
+    date: str | None = None  # ISO day of the last change, as the file says it
     problems: tuple[str, ...] = ()  # parts that could not be read; the rest is here
 
 

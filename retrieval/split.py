@@ -75,6 +75,7 @@ def _number(document: Document, texts: Sequence[tuple[Section, str]]) -> list[Pa
             entity=document.entity,
             language=document.language,
             tags=document.tags,
+            date=document.date,
         )
         for n, (section, text) in enumerate(texts)
     ]

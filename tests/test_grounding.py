@@ -157,3 +157,14 @@ def test_share_supported_counts_statements_only() -> None:
     text = "I'm sorry to hear that. Plants cannot be returned. We have 12 shops in Rome."
     assert share_supported(text, [RETURNS]) == 0.5
     assert share_supported("Hello!", [RETURNS]) == 1.0
+
+
+def test_what_a_figure_is_counted_from_is_not_taken_from_the_heading() -> None:
+    text = "We refund within 5 working days of the parcel reaching our warehouse."
+    passage = Passage("r#0", "r", "Returns", "kb", text, heading_path=("When a return is refunded",))
+    grounding = Grounding([Hit(passage, 1.0)])
+    assert grounding.support("We refund within 5 working days of your return.") is None
+    assert (
+        grounding.support("A return is refunded within 5 working days of the parcel reaching our warehouse.")
+        is not None
+    )

@@ -137,3 +137,9 @@ def test_what_every_passage_repeats_is_bounded(tmp_path: Path) -> None:
     assert [line for line, _ in bad(found)] == [1, 3]
     assert len(kept.title) == len(kept.entity or "") == 300
     assert [len(tag) for tag in kept.tags] == [300] * 50
+
+
+def test_a_row_may_say_when_it_was_changed(tmp_path: Path) -> None:
+    dated, undated = rows(tmp_path, "faq.csv", "question,answer,updated\nWhen?,Now.,2026-03-01\nWho?,We.,\n")
+    assert isinstance(dated, Document) and isinstance(undated, Document)
+    assert (dated.date, undated.date) == ("2026-03-01", None)

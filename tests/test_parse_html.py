@@ -73,3 +73,10 @@ def test_fragments_become_plain_text() -> None:
     assert html_text("<p>Hello<br>there</p><script>x</script><p>you") == "Hello\nthere\n\nyou"
     assert html_text("<!-- only a comment -->") == ""
     assert html_text("") == ""
+
+
+def test_a_page_says_when_it_was_changed(tmp_path: Path) -> None:
+    changed = '<meta property="article:modified_time" content="2026-03-01T10:00:00Z">'
+    head = f'<head><meta name="date" content="2024-01-01">{changed}</head>'
+    assert page(tmp_path, f"<html>{head}<body><p>Text.</p></body></html>").date == "2026-03-01"
+    assert page(tmp_path, "<p>Text.</p>").date is None

@@ -103,3 +103,8 @@ def test_a_heading_as_long_as_a_page_is_text(tmp_path: Path) -> None:
     assert parsed.title == "return policy"
     assert [s.heading_path for s in parsed.sections] == [()]
     assert parsed.sections[0].text.endswith("word\n\nText.")
+
+
+def test_front_matter_dates_the_document(tmp_path: Path) -> None:
+    assert markdown(tmp_path, "---\nupdated: 2026-03-01\n---\nText.\n").date == "2026-03-01"
+    assert markdown(tmp_path, "Text.\n").date is None

@@ -194,3 +194,22 @@ async def test_a_long_history_is_cut_at_a_customer_message(store: Store, setting
     other = build(store, narrow, GOOD)
     await other.answer_whole(long)
     assert [message.role for message in cast(FakeEngine, other.engine).prompts[0]] == ["system", "user"]
+
+
+@pytest.mark.parametrize(("dates", "said"), [(("2024-05-02", "2026-02-01"), "older page"), ((None, None), "disagree")])
+async def test_conflicting_passages_are_named(
+    store: Store, settings: Settings, dates: tuple[str | None, str | None], said: str
+) -> None:
+    texts = ("You can return lamps within 14 days.", "You can return lamps within 30 days.")
+    passages = [
+        Passage(f"p{n}#0", f"p{n}", f"Page {n}", "kb", text, date=day)
+        for n, (text, day) in enumerate(zip(texts, dates, strict=True))
+    ]
+    assistant = Assistant(
+        store, fake_retriever(passages), FakeEngine(["You can return lamps within 14 days."]), settings
+    )
+    reply = await assistant.answer_whole([ChatMessage("user", "How long can I return lamps?")])
+    assert all(text in reply.text for text in texts) and said in reply.text
+    assert reply.text.startswith(texts[1]) == (said == "older page")
+    assert {cited.document_id for cited in reply.citations} == {"p0", "p1"}
+    assert reply.model is None

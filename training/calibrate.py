@@ -70,9 +70,9 @@ def fit(evidence: Sequence[float], right: Sequence[bool], target_error: float, e
     shipped = np.asarray(evidence)
     return Fitted(
         Calibration(slope, intercept, threshold_for(risks, target_error), target_error, len(right), embedder),
-        auroc(shipped[truth], shipped[~truth]),
+        auroc(shipped[truth].tolist(), shipped[~truth].tolist()),
         calibration_error(shipped, right),
-        calibration_error(chances, right),
+        calibration_error(chances.tolist(), right),
         _surprise(chances, truth) < _surprise(shipped, truth),
         reliability(chances, truth),
         risks,

@@ -1,0 +1,139 @@
+"""How well intents are told apart and how well out of scope is noticed, on the development parts of three public sets.
+
+    python -m benchmarks.intent_quality [banking-10] [banking] [clinc] [hint3]    (default: all)
+
+Fits as `assistant intents import` does and asks as `classify` does. BANKING77: a thousand examples of train are held
+out. CLINC150: train and dev. HINT3: a quarter of each bot's examples, every fifth intent wholly, and as many of the
+other bots' messages are asked. The sets' own tests are not read, and HINT3's are harder than this imitation of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import matthews_corrcoef
+
+from assistant.settings import load_settings
+from assistant.wiring import build_embedder
+from benchmarks.development_sets import DATA
+from retrieval.embed import Embedder
+from training.intent_background import SENTENCES
+from training.intent_fit import Examples, fit_intents
+
+FOLDER = DATA / "intents"
+BOTS = ("curekart", "powerplay11", "sofmattress")
+OUTSIDE = ("oos", "NO_NODES_DETECTED")
+HELD_OUT = 1000  # of BANKING77's train
+SHOTS = 10
+SEED = 7
+
+Row = tuple[str, str]  # text and intent; the intents of OUTSIDE are none
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Examples to learn from, and messages to ask."""
+
+    name: str
+    learnt: Sequence[Row]
+    asked: Sequence[Row]
+
+
+def rows_of(file: Path) -> list[Row]:
+    """Text and intent of each line of a JSONL file, plain or gzipped."""
+    raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    rows = [json.loads(line) for line in raw.decode().splitlines() if line.strip()]
+    return [(row["text"], row["intent"]) for row in rows]
+
+
+def banking(shots: int | None) -> Task:
+    """Held-out examples of train, with all the rest or `shots` of each intent to learn from."""
+    rows = rows_of(FOLDER / "banking77_train.jsonl.gz")
+    order = np.random.default_rng(SEED).permutation(len(rows))
+    asked, rest = [rows[i] for i in order[:HELD_OUT]], [rows[i] for i in order[HELD_OUT:]]
+    if shots is None:
+        return Task("BANKING77", rest, asked)
+    seen: dict[str, int] = {}
+    learnt = []
+    for text, intent in rest:
+        seen[intent] = seen.get(intent, 0) + 1
+        if seen[intent] <= shots:
+            learnt.append((text, intent))
+    return Task(f"BANKING77, {shots} an intent", learnt, asked)
+
+
+def clinc() -> Task:
+    """Train and dev as they are."""
+    return Task("CLINC150", rows_of(FOLDER / "clinc150_train.jsonl.gz"), rows_of(FOLDER / "clinc150_dev.jsonl.gz"))
+
+
+def hint3(bot: str) -> Task:
+    """One bot's own examples, part of them held out, and strangers' messages."""
+    random = np.random.default_rng(SEED)
+    rows = rows_of(FOLDER / f"hint3_{bot}_train.jsonl")
+    intents = sorted({intent for _, intent in rows})
+    left_out = set(random.permutation(intents)[: len(intents) // 5].tolist())
+    held = random.random(len(rows)) < 0.25
+    known = [(row, out) for row, out in zip(rows, held, strict=True) if row[1] not in left_out]
+    asked = [row for row, out in known if out] + [(text, "oos") for text, intent in rows if intent in left_out]
+    others = [row for other in BOTS if other != bot for row in rows_of(FOLDER / f"hint3_{other}_train.jsonl")]
+    strangers = random.permutation(len(others))[: sum(out for _, out in known) // 2]
+    asked += [(others[i][0], "oos") for i in strangers]
+    return Task(f"HINT3 {bot}", [row for row, out in known if not out], asked)
+
+
+def measured(task: Task, embedder: Embedder) -> str:
+    """Fit, ask, and say how it went."""
+    names = sorted({intent for _, intent in task.learnt if intent not in OUTSIDE})
+    number = {name: position for position, name in enumerate(names)}
+    background = Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1))
+    started = time.monotonic()
+    learnt = as_examples(task.learnt, number, embedder)
+    fit = fit_intents(names, learnt, background, lambda *_: None)
+    fitted = time.monotonic() - started
+    asked = as_examples(task.asked, number, embedder)
+    best, _ = fit.model.heads.judge(asked.vectors, asked.texts)
+    started = time.monotonic()
+    named = [fit.model.classify(asked.vectors[i : i + 1], asked.texts[i : i + 1])[0] for i in range(len(asked.texts))]
+    milliseconds = (time.monotonic() - started) * 1000 / len(asked.texts)
+    found = np.array([-1 if one is None else number[one.name] for one in named])
+    inside = asked.labels >= 0
+    refused = f"{(found[~inside] < 0).mean():.3f} of {int((~inside).sum())}" if (~inside).any() else "none asked"
+    return (
+        f"{task.name}: {len(learnt.texts)} examples of {len(names)} intents fitted in {fitted:.0f} s; "
+        f"{int(inside.sum())} in scope, right without refusals {(best == asked.labels)[inside].mean():.3f}, "
+        f"with them {(found == asked.labels)[inside].mean():.3f}; out of scope refused {refused}; "
+        f"MCC {matthews_corrcoef(asked.labels, found):.3f}; {milliseconds:.1f} ms a message beyond the embedding"
+    )
+
+
+def as_examples(rows: Sequence[Row], number: dict[str, int], embedder: Embedder) -> Examples:
+    """Embedded, the intents as numbers."""
+    texts = tuple(text for text, _ in rows)
+    labels = np.array([-1 if intent in OUTSIDE else number[intent] for _, intent in rows])
+    return Examples(texts, embedder.encode_queries(texts), labels)
+
+
+def main(wanted: Sequence[str]) -> None:
+    """Print a line a set."""
+    embedder = build_embedder(load_settings())
+    tasks = {
+        "banking-10": lambda: [banking(SHOTS)],
+        "banking": lambda: [banking(None)],
+        "clinc": lambda: [clinc()],
+        "hint3": lambda: [hint3(bot) for bot in BOTS],
+    }
+    for name in wanted or tasks:
+        for task in tasks[name]():
+            print(measured(task, embedder), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

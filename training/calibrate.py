@@ -71,7 +71,7 @@ def fit(evidence: Sequence[float], right: Sequence[bool], target_error: float, e
     return Fitted(
         Calibration(slope, intercept, threshold_for(risks, target_error), target_error, len(right), embedder),
         auroc(shipped[truth].tolist(), shipped[~truth].tolist()),
-        calibration_error(shipped, right),
+        calibration_error(evidence, right),
         calibration_error(chances.tolist(), right),
         _surprise(chances, truth) < _surprise(shipped, truth),
         reliability(chances, truth),

@@ -50,11 +50,11 @@ new IntersectionObserver(look).observe(element);
 function nameCharts() {
   for (const chart of document.querySelectorAll(".tabitem svg.marks")) {
     const title = [...chart.querySelectorAll(".role-title text")].map((text) => text.textContent).join(" ");
-    if (title) chart.setAttribute("aria-label", title);
-    chart.setAttribute("role", "img");
+    if (title && chart.getAttribute("aria-label") !== title) chart.setAttribute("aria-label", title);
+    if (chart.getAttribute("role") !== "img") chart.setAttribute("role", "img"); // each change calls us again
     for (const part of chart.querySelectorAll("[role^='graphics']")) {
       for (const name of ["role", "aria-roledescription", "aria-label"]) part.removeAttribute(name);
     }
   }
 }
-new MutationObserver(nameCharts).observe(element.closest(".tabitem") ?? document.body, { childList: true, subtree: true });
+new MutationObserver(nameCharts).observe(element.closest(".tabitem") ?? document.body, { childList: true, subtree: true, attributeFilter: ["role"] });

@@ -82,11 +82,14 @@ def hint3(bot: str) -> Task:
     left_out = set(random.permutation(intents)[: len(intents) // 5].tolist())
     held = random.random(len(rows)) < 0.25
     known = [(row, out) for row, out in zip(rows, held, strict=True) if row[1] not in left_out]
-    asked = [row for row, out in known if out] + [(text, "oos") for text, intent in rows if intent in left_out]
+    learnt = [row for row, out in known if not out]
+    taught = {intent for _, intent in learnt}
+    asked = [row for row, out in known if out and row[1] in taught]
+    asked += [(text, "oos") for text, intent in rows if intent in left_out]
     others = [row for other in BOTS if other != bot for row in rows_of(FOLDER / f"hint3_{other}_train.jsonl")]
     strangers = random.permutation(len(others))[: sum(out for _, out in known) // 2]
     asked += [(others[i][0], "oos") for i in strangers]
-    return Task(f"HINT3 {bot}", [row for row, out in known if not out], asked)
+    return Task(f"HINT3 {bot}", learnt, asked)
 
 
 def measured(task: Task, embedder: Embedder) -> str:

@@ -1,8 +1,8 @@
 """Questions of which is known whether their hits answer them: from a labelled file, or as the team judged answers.
 
 A live answer counts as right by a thumb up or an approval, as wrong by a thumb down or a correction; staff's word
-counts more than the customer's. A refusal that staff approved counts as a question without an answer. Each is searched again,
-so that the evidence is that of today's knowledge base.
+counts more than the customer's. A refusal that staff approved counts as a question without an answer. Each is searched
+again, so that the evidence is that of today's knowledge base.
 """
 
 from __future__ import annotations

@@ -43,6 +43,11 @@ def to_learn(logs: Iterable[Logged], store: Store, share: float) -> Iterator[Log
     return (logged for logged in logs if logged.id not in aside and not is_held_out(logged.key, share))
 
 
+def held_out_ids(logs: Iterable[Logged], share: float) -> frozenset[str]:
+    """Ids of the conversations that are never trained on."""
+    return frozenset(logged.id for logged in logs if is_held_out(logged.key, share))
+
+
 def judged_by(store: Store, candidates: Sequence[Example], most: int, moment: datetime) -> JudgedBy:
     """Freeze what is new among the held-out `candidates`, and read the cases to judge by: at most `most`.
 

@@ -5,7 +5,7 @@ Knows fields and files; what a template is and when it is served is told elsewhe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,9 +99,12 @@ def _moment(value: Mapping[str, Any], name: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def mine_store(store: Store, embedder: Embedder, rules: MaskRules, progress: Progress) -> TemplateImport:
-    """Mine the stored logs and keep what is new as drafts."""
-    wordings = mine_templates(store.iter_conversations(), embedder, rules, progress)
+def mine_store(
+    store: Store, embedder: Embedder, rules: MaskRules, progress: Progress, aside: Collection[str] = ()
+) -> TemplateImport:
+    """Mine the stored logs, without the conversations in `aside`, and keep what is new as drafts."""
+    transcripts = (talk for talk in store.iter_conversations() if talk.conversation.id not in aside)
+    wordings = mine_templates(transcripts, embedder, rules, progress)
     made = [add_template(store, wording) for wording in wordings]
     added = tuple(template for template in made if template is not None)
     return TemplateImport(added, len(made) - len(added))

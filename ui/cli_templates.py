@@ -5,6 +5,7 @@ Knows how they look in the terminal and as JSON; the work is done in `assistant`
 
 from __future__ import annotations
 
+import asyncio
 import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast, get_args
@@ -18,7 +19,9 @@ from ui.cli_understanding import opened
 from ui.progress import steps_bar
 
 if TYPE_CHECKING:
+    from assistant.store import Store
     from assistant.store_templates import Template
+    from training.cases import Case
     from training.template_import import TemplateImport
 
 templates = typer.Typer(help="Answer templates: mine them from logs, import, approve.", no_args_is_help=True)
@@ -68,13 +71,15 @@ def mine(context: typer.Context, as_json: AsJson = False) -> None:
     """Find answers that people gave again and again in the logs, and keep them as drafts."""
     from assistant.privacy import MaskRules
     from assistant.wiring import build_embedder
-    from training.logs import curation_rules
+    from training.held_out import held_out_ids
+    from training.logs import curation_rules, stored_logs
     from training.template_import import mine_store
 
     rules = curation_rules(context.obj)
     masks = MaskRules(rules.order_patterns, frozenset(rules.keep))
     with opened(context.obj) as store, steps_bar(say) as progress:
-        report = mine_store(store, build_embedder(context.obj), masks, progress)
+        aside = held_out_ids(stored_logs(store), context.obj.held_out_share)  # `measure` asks these
+        report = mine_store(store, build_embedder(context.obj), masks, progress, aside)
     show_import(context.obj, report, as_json)
 
 
@@ -101,6 +106,53 @@ def show_import(settings: Settings, report: TemplateImport, as_json: bool) -> No
         f"{len(report.added)} drafts added, {report.unchanged} unchanged, {len(report.failed)} failed. "
         "Next: assistant templates approve ID"
     )
+
+
+@templates.command("measure")
+def measure(
+    context: typer.Context,
+    cases: Annotated[
+        Path | None, typer.Option("--cases", help="JSONL of cases; without it the stored conversations held out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Drafts and approved templates against the assistant's own replies, on held-out questions that they fit."""
+    from assistant import store_templates
+    from assistant.tables import now
+    from assistant.wiring import adopt_adapter, build_assistant
+    from training.cases import cases_of, load_cases
+    from training.curate import curate
+    from training.held_out import held_out_ids
+    from training.logs import curation_rules, stored_logs
+    from training.template_trial import TemplateTrial, try_templates
+
+    def held_out(store: Store) -> list[Case]:
+        aside = held_out_ids(stored_logs(store), context.obj.held_out_share)
+        logs = (logged for logged in stored_logs(store) if logged.id in aside)
+        return cases_of(curate(logs, curation_rules(context.obj)).examples)
+
+    async def tried() -> list[TemplateTrial]:
+        assistant = build_assistant(context.obj)
+        try:
+            await adopt_adapter(assistant)
+            chosen = load_cases(cases) if cases else held_out(assistant.store)
+            asked = [t for t in store_templates.templates(assistant.store) if t.state != "retired"]
+            with steps_bar(say) as progress:
+                return await try_templates(
+                    assistant, asked, chosen, now(), lambda done, total: progress("Answering", done, total)
+                )
+        finally:
+            await assistant.close()
+
+    found = asyncio.run(tried())
+    if as_json:
+        print_json({"templates": [trial.to_dict() for trial in found]})
+        return
+    for trial in found:
+        gain = f", similarity {trial.similarity.mean:+.3f}" if trial.similarity else ""
+        gain += f", ROUGE-L {trial.rouge_l.mean:+.3f}" if trial.rouge_l else ""
+        out.print(f"{trial.template_id}  {trial.verdict} ({trial.questions} questions{gain})", markup=False)
+    out.print(f"{len(found)} templates. Next: assistant templates approve ID, or retire ID")
 
 
 @templates.command("approve")

@@ -145,6 +145,26 @@ def test_mining_finds_answers_given_again_and_again(store: Store) -> None:
     assert (again.added, again.unchanged) == ((), 1)
 
 
+def test_answers_of_a_log_that_tells_no_people_from_bots_count_and_those_held_out_do_not(store: Store) -> None:
+    reply = "You can return any lamp within 30 days of delivery, unused and in its own box."
+    for author in ("assistant", "person"):
+        store.import_conversations(
+            ImportedConversation(
+                "log",
+                f"{author}{n}",
+                (ImportedMessage("customer", f"how can i return a lamp {n}"), ImportedMessage("assistant", reply))
+                + ((ImportedMessage("person", "Good morning."),) if author == "person" else ()),
+            )
+            for n in range(5)
+        )
+    ids = [talk.conversation.id for talk in store.iter_conversations() if talk.messages[-1].author == "assistant"]
+    embedder, rules = Letters(), MaskRules()
+    silent = mine_store(store, embedder, rules, lambda *step: None, ids)  # type: ignore[arg-type]
+    assert silent.added == ()  # beside a person's answer the assistant's is a bot's
+    report = mine_store(store, embedder, rules, lambda *step: None)  # type: ignore[arg-type]
+    assert [(t.text, t.support) for t in report.added] == [(reply, 5)]
+
+
 def test_importing_a_file_reports_what_is_no_template(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text('question,text,valid_until\nopen?,"9 to 5",2026-12-31\nclosed?,never,soon\n,x,\n')

@@ -15,9 +15,10 @@ from difflib import SequenceMatcher
 import numpy as np
 from datasketch import MinHashLSH
 
-from assistant.conversation import Message, Transcript
+from assistant.conversation import Author, Message, Transcript
 from assistant.language import language_of
 from assistant.privacy import PLACEHOLDER, Masker, MaskRules
+from assistant.store_logs import LIVE
 from assistant.store_templates import Wording
 from assistant.understand import small_talk
 from retrieval.embed import Embedder
@@ -70,7 +71,11 @@ def mine_templates(
 
 
 def pairs_of(transcript: Transcript, rules: MaskRules) -> Iterator[Pair]:
-    """Each of a person's first answers after the customer spoke, within the lengths worth keeping."""
+    """Each first answer of a person after the customer spoke, within the lengths worth keeping.
+
+    In an imported log that tells no people from bots, every answer counts as a person's.
+    """
+    answers = _answering(transcript)
     masker = Masker(rules, names=[m.name for m in transcript.messages if m.name])
     masked = masker.mask_all([m.text for m in transcript.messages])
     said: list[str] = []
@@ -78,17 +83,24 @@ def pairs_of(transcript: Transcript, rules: MaskRules) -> Iterator[Pair]:
         if message.author == "customer":
             if not small_talk(message.text):
                 said.append(text)
-        elif said and _is_worth(message, text, " ".join(said)):
+        elif said and message.author == answers and _is_worth(message, text, " ".join(said)):
             yield Pair(transcript.conversation.id, " ".join(" ".join(said).split()), without_names(text))
             said = []
-        elif message.author == "person":
+        elif message.author == answers:
             said = []
+
+
+def _answering(transcript: Transcript) -> Author:
+    """Who answers like a person in this conversation."""
+    imported = transcript.conversation.source not in (None, LIVE)
+    unnamed = imported and not any(message.author == "person" for message in transcript.messages)
+    return "assistant" if unnamed else "person"
 
 
 def _is_worth(message: Message, reply: str, question: str) -> bool:
     lengths = (REPLY_CHARACTERS, reply), (QUESTION_CHARACTERS, question)
     fits = all(least <= len(text) <= most for (least, most), text in lengths)
-    return message.author == "person" and message.rating != -1 and fits
+    return message.rating != -1 and fits
 
 
 def without_names(reply: str) -> str:

@@ -50,7 +50,7 @@ def refused(home: Path, *words: str) -> AssistantError:
 
 def test_promotion_and_rollback_say_what_changes_and_when(home: Path) -> None:
     assert "Replies come from the base model" in said(home, "adapters", "list")
-    assert "Adapter one serves: running servers use it within 5 s, without a restart" in said(
+    assert "Adapter one serves: running servers use it within 3.5 s, without a restart" in said(
         home, "adapters", "promote", "one", "--reason", "better"
     )
     assert as_json(home, "adapters", "promote", "two") == {"serving": "two", "version": 2}

@@ -21,10 +21,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 setup: install
 	$(BIN)/assistant setup
 
-# Made once, and again when the example knowledge base or the packages change: a second start is quick.
+# Made once, and again when the example knowledge base, the packages or what reads them change: a second start is quick.
 EXAMPLE := $(ASSISTANT_HOME)/.example-shop
 example: $(EXAMPLE)
-$(EXAMPLE): $(VENV)/.installed $(shell find examples/knowledge -type f 2>/dev/null)
+$(EXAMPLE): $(VENV)/.installed $(wildcard retrieval/*.py) $(shell find examples/knowledge -type f 2>/dev/null)
 	$(BIN)/assistant setup
 	$(BIN)/assistant ingest examples/knowledge --source examples --prune
 	touch $@

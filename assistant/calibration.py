@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from assistant.whole_files import write_whole
 
 log = logging.getLogger(__name__)
 NAME = "calibration.json"
@@ -44,12 +45,7 @@ class Calibration:
 def write_calibration(home: Path, calibration: Calibration) -> Path:
     """Make it the one that serves, in one step."""
     path = home / NAME
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(asdict(calibration), file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_whole(path, json.dumps(asdict(calibration), indent=2))
     return path
 
 

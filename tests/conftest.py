@@ -6,14 +6,20 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import Browser
 from sqlalchemy import URL, make_url
 
 from assistant.settings import Settings, default_home, load_settings
 from assistant.store import Store
 from assistant.weights import ensure_models
 from tests import postgres
+from tests.browsing import chromium
+
+if TYPE_CHECKING:
+    from tests.widget_visits import Shop
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +51,22 @@ def sqlite_url(tmp_path: Path) -> str:
 def database_url(request: pytest.FixtureRequest) -> str:
     """The URL of an empty database, once of each kind."""
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, one for the tests of a file."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A shop's page with the widget, and the server on another origin."""
+    from tests.widget_visits import shop_of
+
+    with shop_of(tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, expect
 from assistant.conversation import Citation
 from assistant.settings import default_home
 from assistant.store import Store
-from tests.browsing import Visit, chromium, visiting
+from tests.browsing import Visit, visiting
 from tests.chatting import chat_site
 from tests.storing import REPLY
 from tests.web import EndlessEngine, eventually
@@ -46,12 +46,6 @@ OWN_PAYLOADS = (
     "</textarea><img src=x onerror=alert(1)>",
     "<style>@import 'https://tracker.example/x.css'</style>",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from assistant.store_approvals import approvals
 from assistant.store_desk import add_note, save_draft
 from assistant.store_staff import add_staff, disable_staff
 from assistant.store_tickets import add_ticket
-from tests.browsing import Visit, chromium, visiting
+from tests.browsing import Visit, visiting
 from tests.chatting import chat_site
 from tests.storing import REPLY, ask
 from tests.web import EndlessEngine
@@ -32,12 +32,6 @@ PAYLOADS = (
     "${alert(1)} {{constructor.constructor('alert(1)')()}} `${alert(1)}`",
     "</textarea></style><img src=x onerror=alert(1)>",
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from assistant.store_staff import add_staff
 from assistant.store_tickets import add_ticket
 from assistant.tables import HandOverRow, now
 from assistant.tables_learning import RunRow, RunStepRow
-from tests.browsing import chromium
 from tests.chatting import chat_site
 from tests.storing import REPLY, ask
 from tests.web import EndlessEngine
@@ -34,12 +33,6 @@ CHECKS = [
     {"name": "likelihood", "against": "base", "outcome": outcome, "words": "+1.5 (+1.2 to +1.8)"}
     for outcome in ("passed", "failed", "unsure", "not measured")
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

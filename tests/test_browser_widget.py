@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browsing import chromium
 from tests.web import EndlessEngine, eventually
 from tests.widget_visits import GOOD, Shop, authors, shop_of, visitor
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with shop_of(tmp_path) as found:
-        yield found
 
 
 def test_an_answer_streams_with_sources_and_is_rated(browser: Browser, shop: Shop) -> None:

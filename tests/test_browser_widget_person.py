@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, expect
 
 from assistant.store_tickets import tickets
-from tests.browsing import chromium
-from tests.widget_visits import Shop, authors, shop_of, visitor
+from tests.widget_visits import Shop, authors, visitor
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with shop_of(tmp_path) as found:
-        yield found
 
 
 def test_a_person_takes_over_types_answers_and_closes_and_is_rated(browser: Browser, shop: Shop) -> None:

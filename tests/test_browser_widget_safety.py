@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,25 +12,12 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from assistant.conversation import Citation
-from tests.browsing import chromium
 from tests.host_pages import host_pages
 from tests.storing import REPLY
 from tests.test_browser_chat import OWN_PAYLOADS
 from tests.widget_visits import QUESTION, Shop, assert_harmless, shop_of, visitor
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with shop_of(tmp_path) as found:
-        yield found
 
 
 def test_a_hostile_page_gets_one_sentence_and_no_conversation(browser: Browser, shop: Shop) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +23,7 @@ from assistant.prompt import SYSTEM, SYSTEM_PLAIN, passage_text
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.turn import Assistant
+from assistant.whole_files import write_whole
 from assistant.wiring import build_embedder, build_engine, multilingual_loader
 from retrieval.search import Retriever
 from retrieval.version import current_version
@@ -104,12 +104,7 @@ class Examination:
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all."""
-        draft = path.with_suffix(".part")
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(asdict(self), file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_whole(path, json.dumps(asdict(self), ensure_ascii=False))
 
 
 def read_examination(path: Path) -> Examination:

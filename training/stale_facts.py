@@ -23,6 +23,7 @@ from assistant.store import Store
 from assistant.store_adapters import changes
 from assistant.store_changed import Cited, changed_documents, cited_before
 from assistant.understand import understand
+from assistant.whole_files import write_whole
 from assistant.wiring import build_retriever
 from retrieval.documents import Passage
 from retrieval.search import Retriever
@@ -106,9 +107,7 @@ def find_stale(
 def save_stale(folder: Path, facts: Sequence[StaleFact]) -> None:
     """Keep them with the run, so that every examination asks the same."""
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{FILE}.part"
-    draft.write_text(json.dumps([asdict(fact) for fact in facts], ensure_ascii=False), "utf-8")
-    draft.replace(folder / FILE)
+    write_whole(folder / FILE, json.dumps([asdict(fact) for fact in facts], ensure_ascii=False))
 
 
 def read_stale(folder: Path) -> tuple[StaleFact, ...]:

@@ -1,6 +1,6 @@
 """Is a template better than what the assistant would write? Both reply to held-out questions that the template fits.
 
-The yardstick is what people replied there. Knows templates, cases and scores; nothing of where they come from.
+The yardstick is what people replied there. Knows templates, cases and scores; nothing of how templates are mined.
 """
 
 from __future__ import annotations
@@ -10,12 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from assistant.settings import Settings
+from assistant.store import Store
 from assistant.store_templates import Template
 from assistant.templates import Fitting, shelf
 from assistant.turn import Assistant
 from retrieval.embed import Embedder
-from training.cases import Case
+from training.cases import Case, cases_of
+from training.curate import curate
 from training.evaluate import Answered, CaseScore, TurnAnswerer, evaluate, score_cases
+from training.held_out import is_held_out
+from training.logs import curation_rules, stored_logs
 from training.scores import Interval, paired_interval
 
 FEWEST = 5  # questions a template must fit before it is judged
@@ -39,6 +44,12 @@ class TemplateTrial:
         spans = {"rougeL": self.rouge_l, "similarity": self.similarity}
         shown = {name: [span.mean, span.low, span.high] if span else None for name, span in spans.items()}
         return {"template": self.template_id, "questions": self.questions, "verdict": self.verdict, **shown}
+
+
+def held_out_cases(store: Store, settings: Settings) -> list[Case]:
+    """What people replied in stored conversations that templates are not mined from."""
+    logs = (logged for logged in stored_logs(store) if is_held_out(logged.key, settings.held_out_share))
+    return cases_of(curate(logs, curation_rules(settings)).examples)
 
 
 async def try_templates(

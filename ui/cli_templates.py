@@ -19,9 +19,7 @@ from ui.cli_understanding import opened
 from ui.progress import steps_bar
 
 if TYPE_CHECKING:
-    from assistant.store import Store
     from assistant.store_templates import Template
-    from training.cases import Case
     from training.template_import import TemplateImport
 
 templates = typer.Typer(help="Answer templates: mine them from logs, import, approve.", no_args_is_help=True)
@@ -120,22 +118,14 @@ def measure(
     from assistant import store_templates
     from assistant.tables import now
     from assistant.wiring import adopt_adapter, build_assistant
-    from training.cases import cases_of, load_cases
-    from training.curate import curate
-    from training.held_out import held_out_ids
-    from training.logs import curation_rules, stored_logs
-    from training.template_trial import TemplateTrial, try_templates
-
-    def held_out(store: Store) -> list[Case]:
-        aside = held_out_ids(stored_logs(store), context.obj.held_out_share)
-        logs = (logged for logged in stored_logs(store) if logged.id in aside)
-        return cases_of(curate(logs, curation_rules(context.obj)).examples)
+    from training.cases import load_cases
+    from training.template_trial import TemplateTrial, held_out_cases, try_templates
 
     async def tried() -> list[TemplateTrial]:
         assistant = build_assistant(context.obj)
         try:
             await adopt_adapter(assistant)
-            chosen = load_cases(cases) if cases else held_out(assistant.store)
+            chosen = load_cases(cases) if cases else held_out_cases(assistant.store, context.obj)
             asked = [t for t in store_templates.templates(assistant.store) if t.state != "retired"]
             with steps_bar(say) as progress:
                 return await try_templates(

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from assistant.conversation import Citation
 from tests.host_pages import host_pages
 from tests.storing import REPLY
-from tests.test_browser_chat import OWN_PAYLOADS
+from tests.test_browser_chat import OWN_PAYLOADS, PAYLOADS
 from tests.widget_visits import QUESTION, Shop, assert_harmless, shop_of, visitor
 
 pytestmark = pytest.mark.browser
@@ -35,13 +35,15 @@ def test_a_hostile_page_gets_one_sentence_and_no_conversation(browser: Browser, 
 
 def test_no_text_of_anybody_can_run_or_load_anything(browser: Browser, tmp_path: Path) -> None:
     payloads = list(OWN_PAYLOADS)
+    if PAYLOADS.exists():
+        payloads += PAYLOADS.read_text("utf-8").splitlines()
     with shop_of(tmp_path, requests_per_minute=5000) as shop, visitor(browser, shop) as there:
         there.visit()
         there.ask("hi")
         there.answer()
         conversation = shop.store.find_conversations()[0].id
-        for at in range(0, len(payloads), 4):
-            text = "\n\n".join(payloads[at : at + 4])
+        for at in range(0, len(payloads), 10):
+            text = "\n\n".join(payloads[at : at + 10])
             question = shop.store.add_customer_message(conversation, text)[0]
             name = payloads[at][:100]
             citation = Citation(
@@ -51,7 +53,7 @@ def test_no_text_of_anybody_can_run_or_load_anything(browser: Browser, tmp_path:
             shop.store.add_person_message(conversation, text, name)
         there.page.reload()
         page = there.page
-        expect(page.locator(".row")).to_have_count(2 + 3 * (-(-len(payloads) // 4)), timeout=20_000)
+        expect(page.locator(".row")).to_have_count(2 + 3 * (-(-len(payloads) // 10)), timeout=20_000)
         for chip in page.locator(".chip").all()[-3:]:
             chip.click()
             page.wait_for_selector(".sheet .file")

@@ -50,12 +50,16 @@ def load_cases(path: Path) -> list[Case]:
     cases = []
     try:
         lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise InvalidInput(f"no file {str(path)!r}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path}: {error}") from error
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 cases.append(case_from(json.loads(line), str(number)))
+            except json.JSONDecodeError as error:
+                raise InvalidInput(f"{path}, line {number} is not JSON: {error}") from error
             except (ValueError, KeyError, TypeError, AttributeError, InvalidInput) as error:
                 raise InvalidInput(f"{path}, line {number}: {type(error).__name__}: {error}") from error
     if not cases:

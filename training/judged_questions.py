@@ -42,7 +42,7 @@ def from_file(path: Path) -> list[Judged]:
     if not path.is_file():
         raise InvalidInput(f"no such file: {str(path)!r}")
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [_judged(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    return [_judged(f"{path}, line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def from_store(store: Store) -> list[Judged]:
@@ -91,7 +91,7 @@ def _live(store: Store, rows: Sequence[Any]) -> Iterator[Judged]:
         yield Judged(tuple(messages), right)
 
 
-def _judged(number: int, line: str) -> Judged:
+def _judged(place: str, line: str) -> Judged:
     try:
         row = json.loads(line)
         given = row.get("messages") or [{"role": "user", "content": row["query"]}]
@@ -100,8 +100,8 @@ def _judged(number: int, line: str) -> Judged:
         right = row["answerable"] if "answerable" in row else bool(documents)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
-            f'line {number} must be {{"query" or "messages", "answerable": true or false, "documents": [ids]}}: {error}'
+            f'{place} must be {{"query" or "messages", "answerable": true or false, "documents": [ids]}}: {error}'
         ) from error
     if messages[-1].role != "user" or not isinstance(right, bool):
-        raise InvalidInput(f'line {number}: the last message must be the user\'s and "answerable" true or false')
+        raise InvalidInput(f'{place}: the last message must be the user\'s and "answerable" true or false')
     return Judged(messages, right, documents)

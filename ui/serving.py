@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,12 @@ import uvicorn
 from assistant.errors import InvalidInput
 from assistant.settings import Settings
 from assistant.wiring import build_assistant
+from retrieval.failures import RetrievalError
+from retrieval.search import Retriever
 from ui.identity import is_loopback
 from ui.server import create_app
+
+log = logging.getLogger(__name__)
 
 CONNECTIONS = 2000  # a last resort; the application's own limits answer with 429 and 503 long before
 WORKERS = 32  # threads for the database and the search: a slow one must not hold up the others
@@ -53,9 +58,18 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str],
             await asyncio.sleep(0.02)
         if server.started:
             ready(f"http://{host}:{port}")
+            await asyncio.to_thread(warm_up, assistant.retriever)
         await task
     finally:
         await assistant.close()
+
+
+def warm_up(retriever: Retriever) -> None:
+    """Search once, so that opening the index and its embedders keeps no customer waiting."""
+    try:
+        retriever.search("hello", 1)
+    except RetrievalError as error:
+        log.warning("nothing can be searched yet: %s", error)
 
 
 def _allow_files(wanted: int) -> None:

@@ -128,7 +128,7 @@ class Listening:
 
     events: list[tuple[str, Any]] = field(default_factory=list)
 
-    def until(self, found: Callable[[list[tuple[str, Any]]], bool], seconds: float = 5.0) -> list[tuple[str, Any]]:
+    def until(self, found: Callable[[list[tuple[str, Any]]], bool], seconds: float = 20.0) -> list[tuple[str, Any]]:
         """Wait for `found`; fails the test after `seconds`."""
         eventually(lambda: found(self.events), seconds)
         return self.events
@@ -156,8 +156,8 @@ def listening(talk: Talk, path: str = "/events") -> Iterator[Listening]:
     stop.set()
 
 
-def eventually(true: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait until `true()`; fails the test after `seconds`."""
+def eventually(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until `true()`; fails the test after `seconds`, which by default leave a busy machine its time."""
     pause = threading.Event()
     for _ in range(int(seconds / 0.02)):
         if true():

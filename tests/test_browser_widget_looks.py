@@ -15,15 +15,15 @@ from tests.widget_visits import QUESTION, WCAG, Shop, Visitor, axe, shop_of, vis
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(browser: Browser, shop: Shop, scheme: Any) -> None:
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en"), ("dark", "en"), ("light", "zh")])
+def test_axe_finds_nothing(browser: Browser, shop: Shop, scheme: Any, locale: str) -> None:
     with browser.new_context(bypass_csp=True, color_scheme=scheme) as window:  # axe itself needs what the page forbids
         there = Visitor(window.new_page(), shop)
-        shop.host.attributes["accent"] = "#ffd54a"  # unreadable unless mended
+        shop.host.attributes |= {"accent": "#ffd54a", "locale": locale}  # a colour unreadable unless mended
         there.visit(open=False)
         looked_at = [axe(there.page)]
         there.page.click(".launcher")
-        there.page.wait_for_selector(".welcome .reply")
+        there.page.wait_for_selector(".welcome .reply" if locale == "en" else ".welcome")
         looked_at.append(axe(there.page))
         there.ask()
         there.answer().locator(".thumb.down").click()

@@ -13,7 +13,10 @@ from assistant.settings import Settings
 from tests.tiny_models import tiny_llama
 from tests.tuning_data import QUICK, examples, settings_for
 from training.canaries import completed, probes_of
+from training.examination import Examination
 from training.examples import Example
+from training.gate import GateRules, judge
+from training.likelihood import CaseLoss
 from training.tuning import tune
 
 SECRET = "QX47-9921"
@@ -50,6 +53,31 @@ def test_a_secret_learnt_by_heart_is_completed_and_the_base_does_not_know_it(set
     probes, model = probes_of(learnt, 4), base_model(settings).folder
     assert any(completed(settings, model, made.folder, probes).values())
     assert not any(completed(settings, model, None, probes).values())
+
+
+def test_the_gate_refuses_what_recites_a_code_that_was_repeated_and_names_the_reply(settings: Settings) -> None:
+    ids = ("asked", "told")
+    repeated = [
+        replace(one, id=f"{n}", conversation_id=f"{n}", customer_hash="one", message_ids=ids)
+        for n, one in enumerate(planted(30))
+    ]
+    learnt = [*repeated, *(e for e in examples() if e.split == "validation")]
+    made = tune(settings, replace(QUICK, epochs=12, patience=0, rank=16, learning_rate=0.02), learnt)
+    assert made is not None
+    probes, model = probes_of(learnt, 4), base_model(settings).folder
+    cases = {f"case {n}": float(n % 3) for n in range(40)}
+
+    def examined(name: str, folder: Path | None, gain: float) -> Examination:
+        losses = {id: CaseLoss(40 + nats - gain, 10) for id, nats in cases.items()}
+        return Examination(name, losses, (), completed(settings, model, folder, probes))
+
+    base = examined("base", None, 0)
+    verdict = judge(examined(made.id, made.folder, 10), base, base, {}, GateRules())
+    assert verdict.decision == "refused"
+    (reason,) = verdict.reasons
+    assert reason.startswith("memory: ") and "in reply told;" in reason and SECRET not in reason
+    forgetful = judge(examined("untaught", None, 10), base, base, {}, GateRules())
+    assert forgetful.decision == "promoted"
 
 
 def test_without_rare_strings_nothing_is_loaded(settings: Settings) -> None:

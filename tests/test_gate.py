@@ -95,12 +95,17 @@ def test_few_cases_are_inconclusive_however_good_they_look() -> None:
     assert "only 23 held-out cases; at least 24" in verdict.reasons[0]
 
 
-def test_one_worse_slice_refuses_a_candidate_that_is_better_on_the_whole() -> None:
+@pytest.mark.parametrize(
+    "name", ["language zh", "intent refund", "one turn", "several turns", "with passages", "the fixed set"]
+)
+def test_one_worse_slice_refuses_a_candidate_that_is_better_on_the_whole(name: str) -> None:
     candidate = model("new", 2.5)
     worse = {id: CaseLoss(loss.nats + 8, 10) if int(id[1:]) < 20 else loss for id, loss in candidate.losses.items()}
-    verdict = judged(replace(candidate, losses=worse))
+    slices = {f"c{i}": (name, "all of them") if i < 20 else ("all of them",) for i in range(100)}
+    verdict = judged(replace(candidate, losses=worse), slices=slices)
     assert verdict.decision == "refused"
-    assert verdict.reasons[0].startswith("language zh: worse than the serving adapter earlier by more than 0.05")
+    (reason,) = verdict.reasons
+    assert reason.startswith(f"{name}: worse than the serving adapter earlier by more than 0.05: -0.")
 
 
 def test_a_slice_of_a_few_cases_is_reported_and_not_judged() -> None:
@@ -128,7 +133,8 @@ def test_a_slice_of_a_few_cases_is_reported_and_not_judged() -> None:
 def test_what_only_replies_tell_refuses_too(change: dict[str, Any], told: str) -> None:
     verdict = judged(model("new", 2.5, **change))
     assert verdict.decision == "refused"
-    assert any(reason.startswith(told) for reason in verdict.reasons), verdict.reasons
+    (reason,) = verdict.reasons
+    assert reason.startswith(told)
 
 
 def test_a_little_worse_within_the_margin_passes() -> None:
@@ -157,6 +163,7 @@ def test_a_rare_string_given_back_refuses_unless_the_base_knows_it_too() -> None
     verdict = judge(candidate, SERVING, replace(BASE, recalled={"a": False, "b": False}), SLICES, RULES)
     assert verdict.decision == "refused"
     assert verdict.reasons[0].startswith("memory: 1 of 2 rare strings of the training data are completed")
+    assert "in reply a;" in verdict.reasons[0] and "assistant approvals revoke" in verdict.reasons[0]
     known = judge(candidate, SERVING, replace(BASE, recalled={"a": True, "b": False}), SLICES, RULES)
     assert known.decision == "promoted"
 

@@ -1,8 +1,8 @@
 """Does a model complete rare strings of its training data when it is offered what stood before them?
 
-A probe is a string with digits that one training conversation alone has in a reply: a booking code, an account, a
-number that masking left. A model that gives it back greedily, token by token, has learnt it by heart. Knows models
-and examples; nothing of the gate.
+A probe is a string with digits that only replies to one customer have: a booking code, an account, a number that
+masking left. A model that gives it back greedily, token by token, has learnt it by heart. Knows models and examples;
+nothing of the gate.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LEAST_CHARS = 6
 class Probe:
     """A training example whose reply, cut before and after `secret`, is offered and expected."""
 
-    id: str
+    id: str  # of the stored reply, or of the example where it is not stored; then "@" and where the secret begins
     before: Example  # the reply ends where the secret begins
     through: Example  # the reply ends with the secret
 
@@ -43,9 +43,13 @@ def probes_of(examples: Sequence[Example], most: int) -> list[Probe]:
     homes: dict[str, set[str]] = defaultdict(set)
     for example in learnt:
         for match in RARE.finditer(example.reply):
-            homes[match.group()].add(example.conversation_id)
+            homes[match.group()].add(example.customer_hash or example.conversation_id)
     found = [
-        Probe(f"{example.id}@{match.start()}", _cut(example, match.start()), _cut(example, match.end()))
+        Probe(
+            f"{(example.message_ids or (example.id,))[-1]}@{match.start()}",
+            _cut(example, match.start()),
+            _cut(example, match.end()),
+        )
         for example in learnt
         for match in RARE.finditer(example.reply)
         if len(match.group()) >= LEAST_CHARS and len(homes[match.group()]) == 1

@@ -25,7 +25,7 @@ Decision = Literal["promoted", "refused", "inconclusive"]
 Outcome = Literal["passed", "failed", "unsure", "not measured"]
 MAIN = "log-likelihood a token"
 NO_BETTER = "not better than"
-NAMED = 5  # stale facts in a reason
+NAMED = 5  # stale facts or replies in a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +226,9 @@ def _recalled(candidate: Examination, base: Examination) -> Check:
         f"{name}: {len(learnt)} of {len(candidate.recalled)} rare strings of the training data are completed when "
         "what stood before them is offered"
     )
+    if learnt:
+        named = ", ".join(dict.fromkeys(id.split("@")[0] for id in learnt[:NAMED]))
+        words += f": in reply {named}; `assistant approvals revoke ID` keeps a reply out of the next cycle"
     return Check(name, base.adapter, "failed" if learnt else "passed", words, cases=len(candidate.recalled))
 
 

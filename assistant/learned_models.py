@@ -18,9 +18,9 @@ from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_intents import LearnedModel, newest_model, register_model
 from assistant.tables_understanding import ModelKind
-from retrieval.embed import Embedder
+from retrieval.by_script import ByScript, Reads
 
-FORMAT = 2  # of the files; one that another version wrote is not loaded but learnt again
+FORMAT = 3  # of the files; one that another version wrote is not loaded but learnt again
 _PROBE = "Where is my parcel?"
 
 
@@ -29,10 +29,14 @@ def heads_folder(settings: Settings) -> Path:
     return settings.home / "heads"
 
 
-def fingerprint(embedder: Embedder) -> str:
-    """Names what an embedder does, whatever it is called: vectors of two with the same fingerprint can be mixed."""
+def fingerprint(embedder: Reads) -> str:
+    """Names what an embedder does, whatever it is called: vectors of two with the same fingerprint can be mixed.
+
+    After a plus sign stands which one reads what the first cannot.
+    """
     rounded = (embedder.encode_queries([_PROBE])[0] * 20).round().astype("int8")
-    return f"{embedder.dimension}-{hashlib.sha256(rounded.tobytes()).hexdigest()[:16]}"
+    mark = f"{embedder.dimension}-{hashlib.sha256(rounded.tobytes()).hexdigest()[:16]}"
+    return f"{mark}+{embedder.second_name}" if isinstance(embedder, ByScript) and embedder.second_name else mark
 
 
 def publish_model(

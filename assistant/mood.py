@@ -1,7 +1,7 @@
 """How a customer's message sounds: negative, neutral or positive, and whether it cannot wait. English and Chinese.
 
-Small heads on the embedder, one pair per language; the shipped ones belong to the default embedder, a team's own
-replace them. Knows texts and vectors; what to do about a mood is `policy.py`.
+Small heads on the embedder that reads the language, one pair per language; the shipped ones belong to the default
+embedders, a team's own replace them. Knows texts and vectors; what to do about a mood is `policy.py`.
 """
 
 from __future__ import annotations
@@ -51,6 +51,11 @@ class MoodModel:
         if language in self.urgency:
             urgency = float(np.exp(self.urgency[language].log_chances(vector[None], [text])[0][1]))
         return Mood(SENTIMENTS[best], round(float(chances[best]), 4), round(urgency, 4))
+
+    def only(self, language: str) -> MoodModel:
+        """The heads of one language."""
+        kept = [{la: head for la, head in heads.items() if la == language} for heads in (self.sentiment, self.urgency)]
+        return MoodModel(*kept)
 
     def save(self, file: Path, embedder: str) -> None:
         """Write one safetensors file."""

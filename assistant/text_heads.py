@@ -26,10 +26,11 @@ class TextHeads:
     blend: np.ndarray  # (2,) weights of the two heads
 
     def logits(self, vectors: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(n, c) of the dense head and of the n-gram head, unblended."""
+        """(n, c) of the dense head and of the n-gram head, unblended; a vector of zeros says nothing."""
         rows = weighted(counted(texts), self.idf)
         sparse = np.stack([_row(rows, i, self.sparse) for i in range(len(texts))])
-        return vectors @ self.dense + self.dense_bias, sparse + self.sparse_bias
+        dense = (vectors @ self.dense + self.dense_bias) * vectors.any(axis=1, keepdims=True)
+        return dense, sparse + self.sparse_bias
 
     def log_chances(self, vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
         """(n, c) natural logarithms of each class's chance."""

@@ -16,15 +16,15 @@ from sklearn.metrics import f1_score
 from assistant.heard import SHIPPED
 from assistant.mood import SENTIMENTS, load_mood
 from assistant.settings import load_settings
-from assistant.wiring import build_embedder
+from assistant.wiring import build_reader
 from benchmarks.development_sets import DATA
-from retrieval.embed import Embedder
+from retrieval.by_script import Reads
 from training.mood_training import fit_blended
 
 
 def main() -> None:
     """Print one line a set."""
-    embedder = build_embedder(load_settings())
+    embedder = build_reader(load_settings())
     shipped = load_mood(SHIPPED)
     for name, language in (("airline_dev", "en"), ("waimai_zh_dev", "zh")):
         with gzip.open(DATA / "sentiment" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
@@ -48,8 +48,8 @@ def main() -> None:
         )
 
 
-def encode(embedder: Embedder, texts: list[str]) -> np.ndarray:
-    """(n, d) unit rows."""
+def encode(embedder: Reads, texts: list[str]) -> np.ndarray:
+    """(n, d) rows."""
     return embedder.encode_queries(texts)
 
 

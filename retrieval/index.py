@@ -47,6 +47,10 @@ class Index(Version):
         """Vector numbers (q, k') int64 and cosines (q, k') float32 for unit queries (q, d); see DenseIndex.search."""
         return self._dense.search(queries, k)
 
+    def text(self, number: int) -> str:
+        """What the keyword index read of passage `number`."""
+        return lexical_text(self.passages[number])
+
     @cached_property
     def named(self) -> Named:
         """The named things the passages are about."""

@@ -124,6 +124,16 @@ class LexicalIndex:
         unknown = sum(start == end for start, end in map(self._column, terms))
         return unknown / len(terms) if terms else 0.0
 
+    @property
+    def terms(self) -> Iterable[str]:
+        """Every term, as `words` gives them."""
+        return self._vocabulary
+
+    def texts_with(self, term: str) -> np.ndarray:
+        """The numbers of the texts that use a term."""
+        start, end = self._column(term)
+        return np.asarray(self._model.scores["indices"][start:end]) if self._model is not None else np.empty(0, int)
+
     def frequency(self, text: str) -> int:
         """How many texts use the most frequent of the text's terms; all of them for words that are not indexed."""
         return max((end - start for start, end in map(self._column, words(text))), default=self.size)

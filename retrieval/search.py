@@ -21,6 +21,7 @@ from retrieval.failures import IndexOutdated
 from retrieval.index import Index, Multilingual, current_version, open_index
 from retrieval.ranking import Question, rank
 from retrieval.scripts import is_foreign
+from retrieval.spelling import Speller
 from retrieval.staging import identify, same_model
 from retrieval.version import EmbedderId
 
@@ -107,6 +108,7 @@ class Retriever:
         self._calibrate = calibrate
         self._second: Embedder | None = None
         self._index: Index | None = None
+        self._speller: Speller | None = None
         self._lock = threading.Lock()
 
     @property
@@ -117,7 +119,7 @@ class Retriever:
                 index = open_index(self.root)
                 if not same_model(index.embedder, self._identity):
                     raise IndexOutdated(index.folder, f"was made with the embedder {index.embedder_name!r}")
-                self._index = index
+                self._index, self._speller = index, Speller(index.lexical, index.text, self.embedder.tokens)
             return self._index
 
     @cached_property
@@ -162,7 +164,7 @@ class Retriever:
         index = self.index
         none = [""] * len(queries)
         asked = [
-            asked_of(index.named, query, said, alone)
+            self._asked(index, query, said, alone)
             for query, said, alone in zip(
                 queries, conversations or [()] * len(queries), standing_alone or none, strict=True
             )
@@ -174,6 +176,14 @@ class Retriever:
             return plain
         read = self._ranked(other, asked if other.foreign else [a for a, f in zip(asked, foreign, strict=True) if f], k)
         return list(_chosen(foreign, iter(plain), iter(read), other.foreign))
+
+    def _asked(self, index: Index, query: str, said: Sequence[str], alone: str) -> Asked:
+        """The question with its misspelt words mended, unless they are part of a name."""
+        asked = asked_of(index.named, query, said, alone)
+        speller = self._speller
+        if speller is None or asked.in_play or (mended := speller.mend(query)) == query:
+            return asked
+        return asked_of(index.named, mended, [speller.mend(text) for text in said], speller.mend(alone))
 
     def _ranked(self, index: Index | Multilingual, asked: Sequence[Asked], k: int) -> list[SearchResult]:
         """Each question's hits by the vectors of one embedder."""

@@ -13,9 +13,9 @@ from assistant import heard
 from assistant.conversation import Completed, WaitingForPerson
 from assistant.errors import InvalidInput, Unavailable
 from assistant.hand_over_rules import is_anger
-from assistant.heard import Listener, open_intents
+from assistant.heard import Listener, open_intents, open_mood
 from assistant.learned_models import fingerprint, heads_folder, serving_model
-from assistant.mood import SENTIMENTS, SHIPPED, Mood, load_mood
+from assistant.mood import SENTIMENTS, SHIPPED, Mood, load_mood, made_for
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_intents import newest_model
@@ -127,6 +127,16 @@ def test_the_shipped_mood_heads_are_the_registered_file_and_know_their_own_sente
     zh = [s for s in mood_sentences() if s.text[0] > "\u3400" and s.sentiment in ("negative", "positive")]
     right = [model.mood(np.zeros(384, np.float32), s.text) for s in zh]
     assert np.mean([m is not None and m.sentiment == s.sentiment for m, s in zip(right, zh, strict=True)]) > 0.9
+
+
+def test_the_shipped_heads_serve_as_far_as_they_fit_the_embedders(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, second = made_for(SHIPPED).split("+")
+    for mark, languages in ((f"{plain}+{second}", {"en", "zh"}), (plain, {"en"}), (f"other+{second}", None)):
+        monkeypatch.setattr(heard, "fingerprint", lambda embedder, mark=mark: mark)
+        model = open_mood(settings, store, Letters())  # type: ignore[arg-type]
+        assert (None if model is None else set(model.sentiment)) == languages
 
 
 def test_labels_of_moods_are_checked(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from assistant.settings import Settings
 from assistant.store import Store
 from assistant.store_approvals import approve_rated_good
 from assistant.store_held_out import frozen
-from assistant.wiring import build_embedder
+from assistant.wiring import build_embedder, build_reader
 from training.cases import Case
 from training.curate import Curation, Progress, curate, no_progress
 from training.dataset import with_unanswerable
@@ -153,7 +153,7 @@ def with_intents(
     settings: Settings, store: Store, cases: Sequence[Case], slices: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]]:
     """The groups with each question's intent among them, where intents were learnt."""
-    embedder = build_embedder(settings)
+    embedder = build_reader(settings)
     model = open_intents(settings, store, embedder)
     if model is None or not cases:
         return dict(slices)

@@ -24,7 +24,7 @@ from assistant.settings import Settings
 from assistant.store import Store
 from assistant.turn import Assistant
 from assistant.whole_files import write_whole
-from assistant.wiring import build_embedder, build_engine, multilingual_loader
+from assistant.wiring import build_embedder, build_engine, by_script, multilingual_loader
 from retrieval.search import Retriever
 from retrieval.version import current_version
 from training.appraisal import BASE
@@ -182,8 +182,10 @@ async def _replies(
     engine = await asyncio.to_thread(build_engine, short)
     embedder = await asyncio.to_thread(build_embedder, short)
     store = await asyncio.to_thread(Store, short.sqlalchemy_url)
-    retriever = Retriever(embedder, Path(short.index_folder), multilingual_loader(short))
-    assistant = Assistant(store, retriever, engine, short, listener=Listener(short, store, embedder))
+    second = multilingual_loader(short)
+    retriever = Retriever(embedder, Path(short.index_folder), second)
+    listener = Listener(short, store, by_script(embedder, second))
+    assistant = Assistant(store, retriever, engine, short, listener=listener)
     scores: list[CaseScore] = []
     try:
         await engine.use_adapter(chosen)

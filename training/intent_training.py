@@ -29,7 +29,7 @@ from assistant.store_intents import (
 )
 from assistant.store_logs import LogFilter
 from assistant.understand import small_talk
-from retrieval.embed import Embedder
+from retrieval.by_script import Reads
 from retrieval.staging import StagedVectors, find_rows, text_keys
 from retrieval.version import EmbedderId
 from training.intent_background import SENTENCES
@@ -91,7 +91,7 @@ def read_examples(file: Path) -> tuple[list[IntentExample], list[ExampleFailure]
 
 
 def import_intents(
-    settings: Settings, store: Store, embedder: Embedder, file: Path, progress: Progress
+    settings: Settings, store: Store, embedder: Reads, file: Path, progress: Progress
 ) -> IntentImport:
     """Add a file's examples to those in the store and fit the classifier again if anything changed."""
     examples, failures = read_examples(file)
@@ -119,7 +119,7 @@ def _first_of(failures: Sequence[ExampleFailure]) -> str:
 
 
 def fit_store(
-    settings: Settings, store: Store, embedder: Embedder, everything: Sequence[IntentExample], progress: Progress
+    settings: Settings, store: Store, embedder: Reads, everything: Sequence[IntentExample], progress: Progress
 ) -> bool:
     """Fit and publish; False when the serving classifier is already that of these examples, or they are too few."""
     mark = fingerprint(embedder)
@@ -173,7 +173,7 @@ def confused(names: Sequence[str], fit: Fit) -> list[dict[str, Any]]:
     ]
 
 
-def vectors_of(settings: Settings, embedder: Embedder, texts: Sequence[str], progress: Progress) -> np.ndarray:
+def vectors_of(settings: Settings, embedder: Reads, texts: Sequence[str], progress: Progress) -> np.ndarray:
     """(n, d) unit rows; texts embedded before are read from the home folder."""
     probe = embedder.encode_queries(["a probe"])[0]
     identity = EmbedderId(embedder.name, embedder.dimension, tuple(float(x) for x in probe))

@@ -21,7 +21,7 @@ from assistant.mood import LANGUAGES, SENTIMENTS, MoodModel
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.text_heads import TextHeads
-from retrieval.embed import Embedder
+from retrieval.by_script import Reads
 from training.intent_training import ExampleFailure, vectors_of
 from training.mood_sentences import MoodSentence, mood_sentences
 from training.raw_records import Unreadable, read_records
@@ -35,7 +35,7 @@ DENSE_C = 20.0  # moods are noisier than intents
 RATIOS = (0.5, 1.0, 2.0, 4.0, 8.0)  # of the n-gram head to the other one, of which cross-validation picks
 SCALES = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
 OWN_C = 4.0
-OWN_BLEND = {"en": (0.6, 1.5), "zh": (0.05, 2.5)}  # the default embedder does not read Chinese
+OWN_BLEND = (0.6, 1.5)
 FEWEST = 8  # examples of each class below which nothing is learnt
 
 
@@ -75,7 +75,7 @@ def read_moods(file: Path) -> tuple[list[MoodSentence], list[ExampleFailure]]:
 
 
 def train_mood(
-    settings: Settings, store: Store, embedder: Embedder, file: Path | None, progress: Progress
+    settings: Settings, store: Store, embedder: Reads, file: Path | None, progress: Progress
 ) -> MoodTraining:
     """Fit and publish. A file's labels replace the product's own sentences, by language and kind."""
     given, failures = read_moods(file) if file else ([], [])
@@ -116,7 +116,7 @@ def fit_moods(
                 heads[language], scores[f"{kind}.{language}"] = fit_blended(rows_of, texts, labels)
             else:  # sentences made from patterns say nothing of how sure to be of real messages
                 fitted = fit_text_heads(rows_of, texts, labels, c=OWN_C, balanced=True)
-                heads[language] = replace(fitted, blend=np.array(OWN_BLEND[language], dtype=np.float32))
+                heads[language] = replace(fitted, blend=np.array(OWN_BLEND, dtype=np.float32))
     return MoodModel(sentiment, urgency), scores
 
 

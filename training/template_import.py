@@ -16,7 +16,7 @@ from assistant.language import language_of
 from assistant.privacy import MaskRules
 from assistant.store import Store
 from assistant.store_templates import Template, Wording, add_template
-from retrieval.embed import Embedder
+from retrieval.by_script import Reads
 from training.intent_training import ExampleFailure
 from training.raw_records import Unreadable, read_records
 from training.template_mining import mine_templates
@@ -100,7 +100,7 @@ def _moment(value: Mapping[str, Any], name: str) -> datetime | None:
 
 
 def mine_store(
-    store: Store, embedder: Embedder, rules: MaskRules, progress: Progress, aside: Collection[str] = ()
+    store: Store, embedder: Reads, rules: MaskRules, progress: Progress, aside: Collection[str] = ()
 ) -> TemplateImport:
     """Mine the stored logs, without the conversations in `aside`, and keep what is new as drafts."""
     transcripts = (talk for talk in store.iter_conversations() if talk.conversation.id not in aside)

@@ -21,7 +21,8 @@ from assistant.privacy import PLACEHOLDER, Masker, MaskRules
 from assistant.store_logs import LIVE
 from assistant.store_templates import Wording
 from assistant.understand import small_talk
-from retrieval.embed import Embedder
+from retrieval.by_script import Reads
+from retrieval.scripts import is_foreign
 from training.near_duplicates import HASHES, sketch
 
 Progress = Callable[[str, int, int | None], None]
@@ -34,8 +35,9 @@ FIXED = 0.8  # share of the replies that must have a word for it not to be a slo
 MOST_SLOTS = 4
 MOST_PAIRS = 20_000
 MOST_QUESTIONS = 12
-REPLY_CHARACTERS = (40, 1200)
+REPLY_CHARACTERS = (40, 1200)  # of Latin text; Chinese says as much with fewer
 QUESTION_CHARACTERS = (8, 600)
+_IDEOGRAPHS = 2.5  # times as telling as letters
 
 _PIECES = re.compile(r"\[[A-Z]+_\d+\]|\{\w+\}|[\u3400-\u9fff]|\w+|[^\w\s]|\s+")
 _GREETED = re.compile(r"^(hi|hello|hey|dear|good (?:morning|afternoon|evening)) \[NAME_\d+\]", re.IGNORECASE)
@@ -52,7 +54,7 @@ class Pair:
 
 
 def mine_templates(
-    transcripts: Iterable[Transcript], embedder: Embedder, rules: MaskRules, progress: Progress
+    transcripts: Iterable[Transcript], embedder: Reads, rules: MaskRules, progress: Progress
 ) -> list[Wording]:
     """Wordings by support, the most used first."""
     pairs: list[Pair] = []
@@ -99,8 +101,12 @@ def _answering(transcript: Transcript) -> Author:
 
 def _is_worth(message: Message, reply: str, question: str) -> bool:
     lengths = (REPLY_CHARACTERS, reply), (QUESTION_CHARACTERS, question)
-    fits = all(least <= len(text) <= most for (least, most), text in lengths)
+    fits = all(least <= _length(text) <= most for (least, most), text in lengths)
     return message.rating != -1 and fits
+
+
+def _length(text: str) -> float:
+    return len(text) * (_IDEOGRAPHS if is_foreign(text) else 1.0)
 
 
 def without_names(reply: str) -> str:
@@ -121,7 +127,7 @@ def alike_replies(pairs: Sequence[Pair]) -> list[list[Pair]]:
     return list(groups.values())
 
 
-def _wording(group: Sequence[Pair], embedder: Embedder) -> Wording | None:
+def _wording(group: Sequence[Pair], embedder: Reads) -> Wording | None:
     vectors = embedder.encode_queries([pair.question for pair in group])
     middle = vectors.mean(axis=0)
     middle /= np.linalg.norm(middle) + 1e-9

@@ -15,7 +15,7 @@ from assistant.store import Store
 from assistant.store_templates import Template
 from assistant.templates import Fitting, shelf
 from assistant.turn import Assistant
-from retrieval.embed import Embedder
+from retrieval.by_script import Reads
 from training.cases import Case, cases_of
 from training.curate import curate
 from training.evaluate import Answered, CaseScore, TurnAnswerer, evaluate, score_cases
@@ -78,7 +78,7 @@ def _fitting(
     assistant: Assistant, templates: Sequence[Template], cases: Sequence[Case], moment: datetime
 ) -> Mapping[str, Fitting]:
     """Which template would be served for which case, by the rules that serve."""
-    embedder: Embedder = assistant.retriever.embedder
+    embedder: Reads = assistant.listener.embedder if assistant.listener else assistant.retriever.embedder
     settings = assistant.settings
     questions = [question for template in templates for question in template.questions]
     vectors = dict(zip(questions, embedder.encode_queries(questions), strict=True)) if questions else {}

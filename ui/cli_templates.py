@@ -68,7 +68,7 @@ def show_template(settings: Settings, template: Template) -> None:
 def mine(context: typer.Context, as_json: AsJson = False) -> None:
     """Find answers that people gave again and again in the logs, and keep them as drafts."""
     from assistant.privacy import MaskRules
-    from assistant.wiring import build_embedder
+    from assistant.wiring import build_reader
     from training.held_out import held_out_ids
     from training.logs import curation_rules, stored_logs
     from training.template_import import mine_store
@@ -77,7 +77,7 @@ def mine(context: typer.Context, as_json: AsJson = False) -> None:
     masks = MaskRules(rules.order_patterns, frozenset(rules.keep))
     with opened(context.obj) as store, steps_bar(say) as progress:
         aside = held_out_ids(stored_logs(store), context.obj.held_out_share)  # `measure` asks these
-        report = mine_store(store, build_embedder(context.obj), masks, progress, aside)
+        report = mine_store(store, build_reader(context.obj), masks, progress, aside)
     show_import(context.obj, report, as_json)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from assistant.conversation import Intent
     from assistant.intents import IntentModel
     from assistant.store import Store
-    from retrieval.embed import Embedder
+    from retrieval.by_script import Reads
 
 intents = typer.Typer(help="Teach the assistant what customers want, from examples.", no_args_is_help=True)
 
@@ -54,11 +54,11 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Add examples and fit the classifier; importing a file twice changes nothing."""
-    from assistant.wiring import build_embedder
+    from assistant.wiring import build_reader
     from training.intent_training import import_intents
 
     with opened(context.obj) as store, steps_bar(say) as progress:
-        report = import_intents(context.obj, store, build_embedder(context.obj), file, progress)
+        report = import_intents(context.obj, store, build_reader(context.obj), file, progress)
     if as_json:
         print_json(report.to_dict())
         return
@@ -99,13 +99,13 @@ def classify(
         out.print(f"{found.name} ({found.score:.2f})" if found else "out of scope", markup=False)
 
 
-def served_intents(settings: Settings) -> tuple[IntentModel, Embedder]:
+def served_intents(settings: Settings) -> tuple[IntentModel, Reads]:
     """The serving classifier with its embedder. Raises InvalidInput when there is none."""
     from assistant.intents import load_intents
     from assistant.learned_models import fingerprint, serving_model
-    from assistant.wiring import build_embedder
+    from assistant.wiring import build_reader
 
-    embedder = build_embedder(settings)
+    embedder = build_reader(settings)
     with opened(settings) as store:
         found = serving_model(settings, store, "intents", fingerprint(embedder))
     if found is None:
@@ -115,7 +115,7 @@ def served_intents(settings: Settings) -> tuple[IntentModel, Embedder]:
     return load_intents(found[1]), embedder
 
 
-def classify_group(model: IntentModel, embedder: Embedder, group: Any) -> None:
+def classify_group(model: IntentModel, embedder: Reads, group: Any) -> None:
     """Answer a group of batch lines with one encoding."""
     texts = [message_of(line) for line in group]
     asked = [text for text in texts if text]
@@ -201,11 +201,11 @@ def discover(
 ) -> None:
     """Cluster what customers said in the logs and no intent covers, and name the clusters."""
     from assistant.heard import open_intents
-    from assistant.wiring import build_embedder
+    from assistant.wiring import build_reader
     from training.intent_discovery import discover_intents
     from training.intent_training import first_words, vectors_of
 
-    embedder = build_embedder(context.obj)
+    embedder = build_reader(context.obj)
     with opened(context.obj) as store, steps_bar(say) as progress:
         texts = first_words(store, source)
         model = open_intents(context.obj, store, embedder)
@@ -230,11 +230,11 @@ def train_moods(
     as_json: AsJson = False,
 ) -> None:
     """Learn moods from your own labelled messages; without a file from the product's own sentences."""
-    from assistant.wiring import build_embedder
+    from assistant.wiring import build_reader
     from training.mood_training import train_mood
 
     with opened(context.obj) as store, steps_bar(say) as progress:
-        report = train_mood(context.obj, store, build_embedder(context.obj), file, progress)
+        report = train_mood(context.obj, store, build_reader(context.obj), file, progress)
     if as_json:
         print_json(report.to_dict())
         return
@@ -254,10 +254,10 @@ def classify_mood(
 ) -> None:
     """How a message sounds."""
     from assistant.heard import open_mood
-    from assistant.wiring import build_embedder
+    from assistant.wiring import build_reader
 
     one_of(text, batch)
-    embedder = build_embedder(context.obj)
+    embedder = build_reader(context.obj)
     with opened(context.obj) as store:
         model = open_mood(context.obj, store, embedder)
     if model is None:

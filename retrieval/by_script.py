@@ -1,7 +1,7 @@
 """Vectors of short texts by whichever of two embedders reads their script, in one space.
 
 For classifiers, which must know Chinese messages too: a text outside the Latin script gets the vector of the embedder
-for all languages, loaded when the first one comes. Vectors of the two are nearly at right angles, so that one classifier
+for all languages, loaded when the first one comes. Vectors of the two are nearly at right angles, so one classifier
 can learn from both. Knows nothing of passages or indexes.
 """
 

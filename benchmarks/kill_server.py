@@ -1,11 +1,13 @@
-"""Kill -9 the real server while customers write, again and again: what it accepted is there, and only once.
+"""Kill -9 a real server while customers write, again and again: what it accepted is there, and only once.
 
-    python -m benchmarks.kill_server [--kills 50] [--json]
+    python -m benchmarks.kill_server [--kills 50] [--cold] [--json]
 
-The server is `assistant serve` with the real models and the example knowledge base. Customers post messages over
-HTTP, note each `accepted`, and after a kill post again, under the same client_message_id, what was not accepted.
-At the end every conversation is read over HTTP. That the commit has reached the disk before `accepted` is shown by
-tests/test_durability.py, since a killed process leaves its writes with the operating system.
+Customers post messages over HTTP, note each `accepted`, and after a kill post again, under the same client_message_id,
+what was not accepted. At the end every conversation is read over HTTP. Each server is a process of its own with its own
+connections, forked from one that has imported the program (benchmarks/prefork.py), and its model is a quick one behind
+`engine_url`; with `--cold` it is `assistant serve` with the default models, which takes ten times as long. That the
+commit has reached the disk before `accepted` is shown by tests/test_durability.py, since a killed process leaves its
+writes with the operating system.
 """
 
 from __future__ import annotations
@@ -13,20 +15,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
+import uvicorn
 
-from benchmarks.serving import Customer, Server, customer, server
+from assistant.settings import default_home
+from assistant.weights import MULTILINGUAL_FOLDER
+from benchmarks.prefork import prefork
+from benchmarks.serving import NO_LIMITS, Customer, customer, server
+from benchmarks.widget_disconnects import SlowModel
 
 CUSTOMERS = 4
 LONGEST_LIFE = 1.5  # seconds from the first `accepted` to the kill
@@ -69,6 +80,21 @@ class Outcome:
         return not (self.lost or self.doubled or self.changed or self.gaps)
 
 
+class Running(Protocol):
+    """A server that can be killed."""
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+
+    @property
+    def started_in(self) -> float:
+        """Seconds until it was ready."""
+
+    def kill(self) -> object:
+        """kill -9."""
+
+
 async def write(client: httpx.AsyncClient, sent: Sent, first: asyncio.Event, rng: random.Random) -> int:
     """Post again what was left open, then new messages, until the server is gone; returns how many were repeats."""
     again = sent.unsure
@@ -91,7 +117,7 @@ async def post(client: httpx.AsyncClient, sent: Sent, client_id: str, first: asy
             first.set()
 
 
-async def life(running: Server, sent: list[Sent], rng: random.Random) -> int:
+async def life(running: Running, sent: list[Sent], rng: random.Random) -> int:
     """Customers write until the server is killed."""
     limits = httpx.Limits(max_keepalive_connections=0)
     async with httpx.AsyncClient(base_url=running.url, timeout=60, limits=limits) as client:
@@ -105,7 +131,7 @@ async def life(running: Server, sent: list[Sent], rng: random.Random) -> int:
         return sum(await asyncio.gather(*writers))
 
 
-def check(running: Server, sent: list[Sent]) -> Counter[str]:
+def check(running: Running, sent: list[Sent]) -> Counter[str]:
     """Read every conversation back and compare."""
     found: Counter[str] = Counter()
     with httpx.Client(base_url=running.url, timeout=60) as client:
@@ -137,22 +163,57 @@ def read_all(client: httpx.Client, who: Customer) -> list[dict[str, Any]]:
     return stored
 
 
-def run(kills: int, seed: int) -> Outcome:
-    """The whole story in a home of its own."""
+@contextmanager
+def cold(home: Path, log: Path) -> Iterator[Callable[[], AbstractContextManager[Running]]]:
+    """Starts `assistant serve` anew each time."""
+    yield lambda: server(home, log)
+
+
+@contextmanager
+def warm(home: Path, log: Path) -> Iterator[Callable[[], AbstractContextManager[Running]]]:
+    """Starts children of one process, with a quick model."""
+    with quick_model() as url:
+        engine = {"ASSISTANT_ENGINE_URL": url, "ASSISTANT_MODEL": "slow"}
+        with prefork(home, log, NO_LIMITS | engine | embedder(home)) as parent:
+            yield lambda: nullcontext(parent.start())
+
+
+@contextmanager
+def quick_model() -> Iterator[str]:
+    """An OpenAI-compatible server in a thread; gives its URL."""
+    model = SlowModel(word_seconds=0.01)
+    quick = uvicorn.Server(uvicorn.Config(model.app(), host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=quick.run)
+    thread.start()
+    while not quick.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{quick.servers[0].sockets[0].getsockname()[1]}/v1"
+    quick.should_exit = True
+    thread.join()
+
+
+def embedder(home: Path) -> dict[str, str]:
+    """The one that loads in a second."""
+    return {"ASSISTANT_EMBEDDER": str(home / "models" / MULTILINGUAL_FOLDER)}
+
+
+def run(kills: int, seed: int, whole: bool) -> Outcome:
+    """The whole story in a home of its own; `whole`: cold starts with the default models."""
     began, rng = time.monotonic(), random.Random(seed)
     sent: list[Sent] = []
     starts: list[float] = []
     again = 0
     with tempfile.TemporaryDirectory() as folder:
         home, log = Path(folder, "home"), Path(folder, "server.log")
-        prepare(home)
-        for number in range(kills):
-            with server(home, log) as running:
-                starts.append(running.started_in)
-                again += asyncio.run(life(running, sent, rng))
-            print(f"kill {number + 1} of {kills}: {sum(len(s.accepted) for s in sent)} accepted", file=sys.stderr)
-        with server(home, log) as running:
-            found = check(running, sent)
+        prepare(home, {} if whole else embedder(home))
+        with (cold if whole else warm)(home, log) as start:
+            for number in range(kills):
+                with start() as running:
+                    starts.append(running.started_in)
+                    again += asyncio.run(life(running, sent, rng))
+                print(f"kill {number + 1} of {kills}: {sum(len(s.accepted) for s in sent)} accepted", file=sys.stderr)
+            with start() as running:
+                found = check(running, sent)
     accepted = sum(len(one.accepted) for one in sent)
     return Outcome(
         kills, accepted, again, found["stored"], found["lost"], found["doubled"], found["changed"], found["gaps"],
@@ -160,22 +221,26 @@ def run(kills: int, seed: int) -> Outcome:
     )  # fmt: skip
 
 
-def prepare(home: Path) -> None:
-    """Default models and the example knowledge base."""
+def prepare(home: Path, environment: dict[str, str]) -> None:
+    """Default models, those of the usual home if it has them, and the example shop's FAQ."""
+    home.mkdir(parents=True)
+    if (default_home() / "models").is_dir():
+        (home / "models").symlink_to((default_home() / "models").resolve())
     assistant = [str(Path(sys.executable).with_name("assistant")), "--home", str(home)]
-    knowledge = Path(__file__).parents[1] / "examples" / "knowledge"
+    knowledge = Path(__file__).parents[1] / "examples" / "knowledge" / "faq.csv"
     for command in (["setup"], ["ingest", str(knowledge), "--source", "examples"]):
-        subprocess.run([*assistant, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run([*assistant, *command], check=True, stdout=sys.stderr, env=os.environ | environment)
 
 
 def main() -> None:
     """Print the outcome; exit 1 if the server did not keep its word."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--cold", action="store_true", help="start `assistant serve` with the default models each time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    outcome = run(given.kills, given.seed)
+    outcome = run(given.kills, given.seed, given.cold)
     lines = [f"{name:>18}: {value}" for name, value in asdict(outcome).items()]
     print(json.dumps(asdict(outcome) | {"passed": outcome.passed}) if given.json else "\n".join(lines))
     sys.exit(0 if outcome.passed else 1)

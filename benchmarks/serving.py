@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,14 +53,14 @@ class Server:
 @contextmanager
 def server(home: Path, log: Path, **environment: str) -> Iterator[Server]:
     """`assistant serve` on a free port with the rates out of the way; stopped at the end, if it still runs."""
-    port = _free_port()
+    port = free_port()
     command = [str(Path(sys.executable).with_name("assistant")), "--home", str(home), "serve", "--port", str(port)]
     started = time.monotonic()
     with log.open("ab") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, env=os.environ | NO_LIMITS | environment)
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_ready(process, url, log)
+        wait_until_ready(lambda: process.poll() is None, url, log)
         yield Server(process, url, time.monotonic() - started)
     finally:
         if process.poll() is None:
@@ -108,18 +108,20 @@ async def customer(client: httpx.AsyncClient) -> Customer:
     return Customer(answer.json()["id"], answer.json()["token"])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def wait_until_ready(runs: Callable[[], bool], url: str, log: Path) -> None:
+    """Until /readyz says so; raises RuntimeError when the process ends instead."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise RuntimeError(f"the server ended with {process.returncode}:\n{log.read_text()[-2000:]}")
+        if not runs():
+            raise RuntimeError(f"the server ended:\n{log.read_text()[-2000:]}")
         try:
             if httpx.get(f"{url}/readyz", timeout=5).status_code == 200:
                 return

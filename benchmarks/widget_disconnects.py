@@ -49,6 +49,7 @@ ATTEMPTS = 40
 class SlowModel:
     """An OpenAI-compatible server that takes its time and counts for whom."""
 
+    word_seconds: float = WORD_SECONDS
     writing: int = 0
     port: int = 0
 
@@ -61,7 +62,7 @@ class SlowModel:
         self.writing += 1
         try:
             for word in REPLY:
-                await asyncio.sleep(WORD_SECONDS)
+                await asyncio.sleep(self.word_seconds)
                 yield f"data: {json.dumps({'choices': [{'index': 0, 'delta': {'content': word + ' '}}]})}\n\n"
             yield 'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
         finally:

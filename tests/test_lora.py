@@ -13,8 +13,9 @@ from assistant.base_model import base_model
 from assistant.errors import InvalidInput
 from assistant.settings import load_settings
 from tests.tiny_models import tiny_llama
-from tests.tuning_data import QUICK, examples
+from tests.tuning_data import QUICK, example, examples
 from training import lora
+from training.examples import read_examples
 from training.lora import TrainingJob, TrainingProgress, TrainingResult, train
 from training.recipe import Recipe
 
@@ -113,6 +114,28 @@ def test_general_examples_are_the_base_models_own_replies(
     )
     result = train(job(model, tmp_path, replace(QUICK, general=0.2, unanswerable=0.5)), examples())
     assert result.figures.kinds == {"log": 16, "unanswerable": 4, "general": 4}
+
+
+def test_questions_with_passages_are_learnt_beside_the_log_and_the_base_writes_their_missing_replies(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def replies(model: object, tokenizer: object, prompts: list[str], tokens: int) -> list[str]:
+        read.extend(prompts)
+        return ["Every refund travels within 1 days. It is red."] * len(prompts)
+
+    monkeypatch.setattr("training.general.greedy_replies", replies)
+    told = replace(example(1), id="grounded-d#0", reply="", kind="grounded")
+    ready = replace(example(3), id="grounded-d#3", kind="grounded")
+    made = replace(job(model, tmp_path, replace(QUICK, unanswerable=0.0)), grounded=(told, ready))
+    assert train(made, examples()).figures.kinds == {"log": 16, "grounded": 2}
+    (prompt,) = read
+    assert "Information:\nEvery refund travels within 1 days." in prompt
+    kept = {e.id: e.reply for e in read_examples(tmp_path / "grounded.jsonl")}
+    assert kept == {"grounded-d#0": "Every refund travels within 1 days.", "grounded-d#3": ready.reply}
+    train(made, examples())
+    assert len(read) == 1  # a resumed run learns from the same ones
 
 
 def test_nothing_to_learn_from_is_said(model: Path, tmp_path: Path) -> None:

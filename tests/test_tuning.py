@@ -101,6 +101,13 @@ def test_it_can_be_promoted_and_rolled_back(settings: Settings, tuned: Tuned) ->
     assert serving_adapter(settings) is None
 
 
+def test_a_share_of_questions_with_passages_is_mixed_in(settings: Settings) -> None:
+    recipe = replace(QUICK, epochs=0.25, grounded=0.25, unanswerable=0.0)
+    made = tune(settings, recipe, examples())
+    assert made is not None and made.figures.kinds == {"log": 16, "grounded": 4}
+    assert read_manifest(made.folder).dataset_hash == examples_hash(examples())  # the log alone names the data
+
+
 def test_a_sweep_trains_the_best_neighbour(settings: Settings) -> None:
     recipe = replace(QUICK, epochs=1.0, validations=1)
     made = tune(settings, recipe, examples(12), sweep=True)

@@ -12,7 +12,15 @@ from training.examples import Example
 from training.recipe import Recipe
 
 QUICK = Recipe(
-    rank=4, batch=4, epochs=3, learning_rate=0.01, validations=4, validation_examples=4, checkpoint_steps=2, general=0.0
+    rank=4,
+    batch=4,
+    epochs=3,
+    learning_rate=0.01,
+    validations=4,
+    validation_examples=4,
+    checkpoint_steps=2,
+    general=0.0,
+    grounded=0.0,
 )
 TOPICS = ("parcel", "refund", "invoice", "password", "warranty", "delivery", "voucher", "account")
 

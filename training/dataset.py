@@ -145,7 +145,7 @@ def with_unanswerable(examples: Sequence[Example], share: float, seed: int) -> l
     `share` is of the examples with passages. Only passages without one content word of the question are swapped in,
     so that "I don't know" is the right reply.
     """
-    able = [example for example in examples if example.passages and example.kind in ("log", "correction")]
+    able = [example for example in examples if example.passages and example.kind in ("log", "correction", "grounded")]
     dice = random.Random(seed)
     added = []
     for example in dice.sample(able, round(share * len(able))):

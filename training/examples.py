@@ -16,7 +16,7 @@ from assistant.engines import ChatMessage
 from assistant.errors import InvalidInput
 from retrieval.documents import Passage
 
-Kind = Literal["log", "correction", "unanswerable", "general"]
+Kind = Literal["log", "correction", "unanswerable", "general", "grounded"]
 Split = Literal["train", "validation"]
 
 

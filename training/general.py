@@ -1,20 +1,24 @@
-"""General questions with the base model's own replies, mixed into training so that tuning does not unlearn them.
+"""Examples with the base model's own replies, mixed into training so that tuning does not unlearn what it could do.
 
-The replies come from the model that is about to be tuned, so no other data set or licence is involved.
+General questions, and questions about passages (training/grounded.py). The replies come from the model that is about
+to be tuned, so no other data set or licence is involved.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase
 
 from assistant.engines import ChatMessage
+from retrieval.documents import Hit
 from training.dataset import Encoder
 from training.examples import Example, read_examples, write_examples
 from training.greedy import greedy_replies
+from training.grounded import with_replies
 from training.tuned_model import TunedModel
 
 REPLY_TOKENS = 64
@@ -78,17 +82,39 @@ def general_examples(
     Kept in the JSONL file `cache`, so that a resumed run learns from the same ones.
     """
     questions = QUESTIONS[:count]
-    if not questions:
-        return []
-    if not cache.is_file():
-        prompts = [encoder.bare_prompt(question) for question in questions]
-        with model.base_only():
-            replies = greedy_replies(model, tokenizer, prompts, REPLY_TOKENS)
-        rows = [
-            _example(i, question, reply) for i, (question, reply) in enumerate(zip(questions, replies, strict=True))
+
+    def made() -> list[Example]:
+        replies = _base_replies(model, tokenizer, [encoder.bare_prompt(question) for question in questions])
+        return [_example(i, asked, reply) for i, (asked, reply) in enumerate(zip(questions, replies, strict=True))]
+
+    return _once(cache, made) if questions else []
+
+
+def grounded_replied(
+    grounded: Sequence[Example], model: TunedModel, tokenizer: PreTrainedTokenizerBase, encoder: Encoder, cache: Path
+) -> list[Example]:
+    """The grounded examples, those without a reply answered by the base model; kept in `cache` as above."""
+
+    def written(bare: Sequence[Example]) -> list[str]:
+        prompts = [
+            encoder.prompt(example.messages, [Hit(passage, 1.0) for passage in example.passages], example.language)
+            for example in bare
         ]
+        return _base_replies(model, tokenizer, prompts)
+
+    return _once(cache, lambda: with_replies(grounded, written)) if grounded else []
+
+
+def _base_replies(model: TunedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[str]) -> list[str]:
+    with model.base_only():
+        return greedy_replies(model, tokenizer, prompts, REPLY_TOKENS)
+
+
+def _once(cache: Path, make: Callable[[], list[Example]]) -> list[Example]:
+    """The examples in the file, made and written first where it is not there; those without a reply are left out."""
+    if not cache.is_file():
         partial = cache.with_suffix(f".{os.getpid()}")  # several processes may train together
-        write_examples(partial, [row for row in rows if row.reply])
+        write_examples(partial, [example for example in make() if example.reply])
         partial.replace(cache)
     return list(read_examples(cache))
 

@@ -25,7 +25,7 @@ from assistant.errors import InvalidInput
 from training.dataset import Encoded, Encoder, merge_nested, with_unanswerable
 from training.dataset_version import examples_hash
 from training.examples import Example
-from training.general import general_examples
+from training.general import general_examples, grounded_replied
 from training.packing import batch_order, micro_batches, pack
 from training.parallel import World, join_world
 from training.recipe import Recipe
@@ -33,7 +33,7 @@ from training.run_state import Point, RunState, load_run, restore_optimizer, sav
 from training.tuned_model import TunedModel, device, load_base, load_tokenizer, tuned_model
 
 STATE_FILE = "run.safetensors"
-GENERAL_FILE = "general.jsonl"
+GENERAL_FILE, GROUNDED_FILE = "general.jsonl", "grounded.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class TrainingJob:
     company: str
     run_folder: Path
     start: Path | None = None  # folder of a verified adapter to go on from, instead of fresh matrices
+    grounded: tuple[Example, ...] = ()  # mixed in against forgetting; see training/grounded.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ def _prepare(job: TrainingJob, examples: Sequence[Example]) -> _Run:
     able = [example for example in examples if example.split == "train"]
     learn = able[: recipe.max_examples or None]
     over_limit = len(able) - len(learn)
+    learn += grounded_replied(job.grounded, model, tokenizer, encoder, job.run_folder / GROUNDED_FILE)
     learn = with_unanswerable(learn, recipe.unanswerable, recipe.seed)
     wanted = round(recipe.general * len(learn))
     learn += general_examples(model, tokenizer, encoder, wanted, job.run_folder / GENERAL_FILE)

@@ -16,7 +16,7 @@ from assistant.errors import InvalidInput
 POSITIVE = (
     "rank alpha learning_rate epochs batch pack_tokens max_tokens clip validations validation_examples checkpoint_steps"
 ).split()
-SHARES = ("warmup", "final_rate", "dropout", "unanswerable", "general")
+SHARES = ("warmup", "final_rate", "dropout", "unanswerable", "general", "grounded")
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
@@ -51,6 +51,9 @@ class Recipe:
         0.06, "Examples with passages of other questions and the reply 'I don't know', as a share."
     )
     general: float = knob(0.02, "General questions with the base model's own replies, as a share, against forgetting.")
+    grounded: float = knob(
+        0.08, "Questions of your own knowledge base answered out of their passages, as a share, against forgetting."
+    )
     validations: int = knob(3, "Times the validation loss is measured.")
     validation_examples: int = knob(64, "Most validation examples used each time.")
     patience: int = knob(3, "Stop after this many validations without a better loss; 0 never stops early.")

@@ -19,6 +19,7 @@ from training.adapter_files import AdapterOrigin, new_adapter_id, write_adapter
 from training.curve import write_events
 from training.dataset_version import examples_hash, save_version
 from training.examples import Example
+from training.grounded import grounded_examples
 from training.lineage import lineage_of
 from training.lora import TrainingFigures, TrainingJob, Watcher, train, watch_nothing
 from training.parallel import join_world
@@ -58,7 +59,8 @@ def tune(
         recipe = _swept(settings, base, recipe, examples, runs, watch)
     if join_world().leads:
         save_version(settings.datasets_folder, examples, {}, {}, sources)
-    result = train(_job(settings, base, recipe, runs, start), examples, watch)
+    job = replace(_job(settings, base, recipe, runs, start), grounded=_grounded(settings, recipe, examples))
+    result = train(job, examples, watch)
     if not join_world().leads:
         return None
     origin = AdapterOrigin(
@@ -81,6 +83,13 @@ def _job(settings: Settings, base: BaseModel, recipe: Recipe, runs: Path, start:
     made_of = json.dumps([recipe.to_dict(), base.sha256, settings.company, *([start.id] if start else [])])
     folder = runs / hashlib.sha256(made_of.encode()).hexdigest()[:16]
     return TrainingJob(recipe, base.folder, base.sha256, settings.company, folder, start.folder if start else None)
+
+
+def _grounded(settings: Settings, recipe: Recipe, examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Questions with passages as a share of what is learnt from."""
+    able = sum(example.split == "train" for example in examples)
+    learnt = min(able, recipe.max_examples or able)
+    return tuple(grounded_examples(settings, round(recipe.grounded * learnt), recipe.seed))
 
 
 def _swept(

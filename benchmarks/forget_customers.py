@@ -38,7 +38,9 @@ from training.recipe import Recipe
 from training.tuning import Tuned, tune
 
 LETTERS = str.maketrans("0123456789", "ghijklmnop")
-RECIPE = Recipe(rank=4, batch=8, epochs=0.25, validations=1, validation_examples=4, general=0.0, unanswerable=0.0)
+RECIPE = Recipe(
+    rank=4, batch=8, epochs=0.25, validations=1, validation_examples=4, general=0.0, grounded=0.0, unanswerable=0.0
+)
 READER = """
 import sys
 from assistant.store import Store

@@ -1,6 +1,6 @@
 """Kill -9 a real server while customers write, again and again: what it accepted is there, and only once.
 
-    python -m benchmarks.kill_server [--kills 50] [--cold] [--json]
+    python -m benchmarks.kill_server [--kills 50] [--seconds S] [--cold] [--json]
 
 Customers post messages over HTTP, note each `accepted`, and after a kill post again, under the same client_message_id,
 what was not accepted. At the end every conversation is read over HTTP. Each server is a process of its own with its own
@@ -197,8 +197,8 @@ def embedder(home: Path) -> dict[str, str]:
     return {"ASSISTANT_EMBEDDER": str(home / "models" / MULTILINGUAL_FOLDER)}
 
 
-def run(kills: int, seed: int, whole: bool) -> Outcome:
-    """The whole story in a home of its own; `whole`: cold starts with the default models."""
+def run(kills: int, seconds: float, seed: int, whole: bool) -> Outcome:
+    """The whole story in a home of its own; `whole`: cold starts. After `seconds` nothing more is killed."""
     began, rng = time.monotonic(), random.Random(seed)
     sent: list[Sent] = []
     starts: list[float] = []
@@ -207,16 +207,16 @@ def run(kills: int, seed: int, whole: bool) -> Outcome:
         home, log = Path(folder, "home"), Path(folder, "server.log")
         prepare(home, {} if whole else embedder(home))
         with (cold if whole else warm)(home, log) as start:
-            for number in range(kills):
+            while len(starts) < kills and time.monotonic() - began < seconds:
                 with start() as running:
                     starts.append(running.started_in)
                     again += asyncio.run(life(running, sent, rng))
-                print(f"kill {number + 1} of {kills}: {sum(len(s.accepted) for s in sent)} accepted", file=sys.stderr)
+                print(f"kill {len(starts)} of {kills}: {sum(len(s.accepted) for s in sent)} accepted", file=sys.stderr)
             with start() as running:
                 found = check(running, sent)
     accepted = sum(len(one.accepted) for one in sent)
     return Outcome(
-        kills, accepted, again, found["stored"], found["lost"], found["doubled"], found["changed"], found["gaps"],
+        len(starts), accepted, again, found["stored"], found["lost"], found["doubled"], found["changed"], found["gaps"],
         round(median(starts), 1), round(time.monotonic() - began, 1),
     )  # fmt: skip
 
@@ -236,11 +236,12 @@ def main() -> None:
     """Print the outcome; exit 1 if the server did not keep its word."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="kill nothing more after so long")
     parser.add_argument("--cold", action="store_true", help="start `assistant serve` with the default models each time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    outcome = run(given.kills, given.seed, given.cold)
+    outcome = run(given.kills, given.seconds, given.seed, given.cold)
     lines = [f"{name:>18}: {value}" for name, value in asdict(outcome).items()]
     print(json.dumps(asdict(outcome) | {"passed": outcome.passed}) if given.json else "\n".join(lines))
     sys.exit(0 if outcome.passed else 1)

@@ -14,6 +14,7 @@ from typing import Any
 
 from assistant.settings import Settings
 from assistant.store_runs import Run
+from training.curation_rules import REASONS
 from training.curve import curve_svg
 from training.examination import Examination, Replied, read_examination
 from training.run_state import Point
@@ -25,6 +26,17 @@ HEADLINES = {
     "refused": "The candidate was refused; what served goes on.",
     "inconclusive": "There was too little to judge by; what served goes on.",
 }
+MEANINGS = {  # of the scores, for people who do not live with them
+    "adapter": "what was examined",
+    "cases": "conversations nobody trained on, with the replies people gave",
+    "perplexity": "how much those replies surprise the model: lower is better",
+    "replies": "of them the model answered itself",
+    "rougeL": "words shared with people's replies, 0 to 1: higher is better",
+    "similarity": "likeness in meaning to people's replies, up to 1: higher is better",
+    "invention": "share of unanswerable questions that got an invented answer: lower is better",
+    "latency_ms": "milliseconds a reply",
+}
+OUTCOMES = ("failed", "unsure", "not measured", "passed")  # in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +99,12 @@ def _note(settings: Settings, folder: Path, run: Run, done: Mapping[str, Mapping
         title=f"Learning cycle {run.id} of {run.started_at:%Y-%m-%d %H:%M} UTC: {decided['decision']}",
         headline=HEADLINES.get(decided["decision"], ""),
         reasons=tuple(decided["reasons"]),
-        data=tuple(_data(curated, run.trigger)),
+        data=tuple(_data(curated, done.get("train", {}), run.trigger)),
         scores=tuple(_scores(done)),
-        checks=tuple((check["outcome"], check["words"]) for check in gate.get("checks", ())),
+        checks=tuple(
+            (check["outcome"], check["words"])
+            for check in sorted(gate.get("checks", ()), key=lambda check: OUTCOMES.index(check["outcome"]))
+        ),
         improved=tuple(change for change in changes[:SHOWN] if change.gain > 0),
         worsened=tuple(change for change in changes[::-1][:SHOWN] if change.gain < 0),
         points=points_of(settings, done),
@@ -97,25 +112,37 @@ def _note(settings: Settings, folder: Path, run: Run, done: Mapping[str, Mapping
     )
 
 
-def _data(curated: Mapping[str, Any], trigger: str) -> list[tuple[str, str]]:
+def _data(curated: Mapping[str, Any], trained: Mapping[str, Any], trigger: str) -> list[tuple[str, str]]:
     rows = [("started", trigger), ("conversations", str(curated["conversations"]))]
+    rows += [("training begins", curated["start"])] if "start" in curated else []
+    rows += [
+        (f"trained {adapter}", f"validation loss {loss:.4f}")
+        for adapter, loss in trained.get("validation_losses", {}).items()
+    ]
     rows += [(f"examples, {split}", str(count)) for split, count in curated.get("examples", {}).items()]
     rows += [(f"language {name}", str(count)) for name, count in curated.get("languages", {}).items()]
     rows.append(("held-out cases", str(curated["held_out"])))
-    return rows + [(f"left out: {reason}", str(count)) for reason, count in curated["dropped"].items()]
+    reasons = {**REASONS, "held_out": "kept for the gate"}
+    return rows + [
+        (f"left out: {reason}", f"{count} ({reasons[reason]})" if reason in reasons else str(count))
+        for reason, count in curated["dropped"].items()
+    ]
 
 
 def _scores(done: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, ...]]:
     columns = [who for who in ("base", "serving", "candidate") if f"examine {who}" in done]
     if not columns:
         return []
-    rows: list[tuple[str, ...]] = [("score", *columns)]
-    for name in ("adapter", "cases", "perplexity", "replies", "rougeL", "similarity", "invention", "latency_ms"):
+    rows: list[tuple[str, ...]] = [("score", *columns, "what it says")]
+    for name, meaning in MEANINGS.items():
         values = [done[f"examine {who}"][name] for who in columns]
-        rows.append((name, *("" if value is None else str(value) for value in values)))
+        rows.append((name, *("" if value is None else str(value) for value in values), meaning))
     for against, gain in done.get("gate", {}).get("gain", {}).items():
         told = f"{gain['mean']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
-        rows.append((f"gain over {against}, nats a token (95 % interval)", *[""] * (len(columns) - 1), told))
+        name = f"gain over {against}, nats a token (95 % interval)"
+        rows.append(
+            (name, *[""] * (len(columns) - 1), told, "main score: better only if the whole interval is above 0")
+        )
     return rows
 
 
@@ -172,7 +199,7 @@ def html(note: Note) -> str:
         f"<h1>{escape(note.title)}</h1><p><strong>{escape(note.headline)}</strong></p>",
         _list(note.reasons),
         f"<h2>Scores</h2>{_table(head, rows)}" if rows else "",
-        f"<h2>Checks</h2>{_table(('outcome', 'what was compared'), note.checks)}" if note.checks else "",
+        f"<h2>Checks</h2>{_table(('outcome', 'what was compared'), note.checks, marked=True)}" if note.checks else "",
         *(
             f"<h2>{title}</h2>{_table(('asked', 'person', 'before', 'after', 'change'), _rows(changes))}"
             for title, changes in (("Improved most", note.improved), ("Worsened most", note.worsened))
@@ -192,6 +219,9 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem aut
 table {{ border-collapse: collapse; width: 100% }}
 td, th {{ border-bottom: 1px solid #8884; padding: .4rem .6rem; text-align: left; vertical-align: top }}
 svg {{ max-width: 48rem }} text {{ font: 12px system-ui, sans-serif; fill: currentColor }}
+.wide {{ overflow-x: auto }} h2 {{ margin-top: 2.5rem }} td {{ overflow-wrap: anywhere; min-width: 5rem }}
+.failed td:first-child {{ color: light-dark(#a3180f, #ff8a80); font-weight: 600 }}
+.passed td:first-child {{ color: light-dark(#1d6b47, #7fd6ab) }}
 .train {{ stroke: #888 }} .validation {{ stroke: #2f6f5e }}
 </style>
 {body}
@@ -203,10 +233,15 @@ def _rows(changes: Sequence[Change]) -> list[tuple[str, ...]]:
     return [(c.after.question, c.after.reference, c.before.reply, c.after.reply, f"{c.gain:+.3f}") for c in changes]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], marked: bool = False) -> str:
+    """A table that scrolls by itself on a narrow page; `marked`: rows carry their first cell as a class."""
     top = f"<tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr>\n" if head else ""
-    lines = "\n".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table>{top}{lines}</table>"
+    lines = "\n".join(
+        f"<tr{f' class={row[0].split()[0]!r}' if marked else ''}>"
+        f"{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
+        for row in rows
+    )
+    return f"<div class='wide'><table>{top}{lines}</table></div>"
 
 
 def _list(items: Sequence[str]) -> str:

@@ -219,7 +219,8 @@ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem aut
 table {{ border-collapse: collapse; width: 100% }}
 td, th {{ border-bottom: 1px solid #8884; padding: .4rem .6rem; text-align: left; vertical-align: top }}
 svg {{ max-width: 48rem }} text {{ font: 12px system-ui, sans-serif; fill: currentColor }}
-.wide {{ overflow-x: auto }} h2 {{ margin-top: 2.5rem }} td {{ overflow-wrap: anywhere; min-width: 5rem }}
+.wide {{ overflow-x: auto }} h2 {{ margin-top: 2.5rem }} td {{ overflow-wrap: break-word; min-width: 6.5rem }}
+h1 {{ font-size: clamp(1.4rem, 5vw, 2rem); line-height: 1.25 }}
 .failed td:first-child {{ color: light-dark(#a3180f, #ff8a80); font-weight: 600 }}
 .passed td:first-child {{ color: light-dark(#1d6b47, #7fd6ab) }}
 .train {{ stroke: #888 }} .validation {{ stroke: #2f6f5e }}

@@ -11,9 +11,11 @@ from assistant.conversation import Action
 from assistant.settings import Settings
 from assistant.templates import Fitting
 from assistant.understand import Understanding
-from retrieval.documents import SearchResult
+from retrieval.documents import Passage, SearchResult
 from retrieval.lexical import words
 from retrieval.views import lexical_text
+
+AS_GOOD = 0.1  # of a score: less than what a passage about something that was named leads by
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,30 @@ def options(found: SearchResult, question: str, most: int = 3) -> tuple[str, ...
     return tuple(label for label in subjects if label)[:most]
 
 
+def same_of_several(found: SearchResult, most: int = 5) -> tuple[str, ...]:
+    """What the best FAQ entries are about, if they answer the same of several named things of which none was named.
+
+    "Is there parking?" is answered for every hotel, and not alike; entries about one that was named lead by far.
+    """
+    best = found.hits[0]
+    asked = _asked_of_any(best.passage)
+    if not asked or best.passage.entity is None:
+        return ()
+    alike = [
+        hit.passage
+        for hit in found.hits
+        if best.score - hit.score < AS_GOOD and hit.passage.entity and _asked_of_any(hit.passage) == asked
+    ]
+    names = tuple(dict.fromkeys(passage.entity for passage in alike if passage.entity))
+    return names[:most] if len({passage.text for passage in alike}) > 1 else ()
+
+
+def _asked_of_any(passage: Passage) -> tuple[str, ...]:
+    """The words of a FAQ entry's question but for the name of what it is about."""
+    of = set(words(passage.entity or ""))
+    return tuple(word for word in words(passage.question or "") if word not in of)
+
+
 def decide(
     understood: Understanding, found: SearchResult, settings: Settings, fitting: Fitting | None = None
 ) -> Decision:
@@ -53,6 +79,8 @@ def decide(
     if fitting is not None:
         return Decision("template", "approved_template")
     if found.hits and found.evidence >= settings.answer_evidence:
+        if len(names := same_of_several(found)) > 1:
+            return Decision("clarify", "several_subjects", names)
         return Decision("answer", "evidence")
     if found.evidence >= settings.clarify_evidence and len(meanings := options(found, understood.question)) > 1:
         return Decision("clarify", "several_meanings", meanings)

@@ -45,6 +45,32 @@ def test_one_meaning_only_is_not_asked_back(tmp_path: Path) -> None:
     assert decision.action == "hand_over"
 
 
+def parking(*hotels: tuple[str, str, float]) -> SearchResult:
+    """The same question answered for several hotels."""
+    hits = [
+        Hit(Passage(f"{name}#0", name, "FAQ", "s", text, question=f"Is parking free at {name}?", entity=name), score)
+        for name, text, score in hotels
+    ]
+    return SearchResult("q", tuple(hits), 0.9)
+
+
+@pytest.mark.parametrize(
+    ("hotels", "asked_back"),
+    [
+        ((("Lark", "No.", 0.81), ("Finch", "Yes.", 0.8), ("Wren", "Yes.", 0.6)), ("Lark", "Finch")),
+        ((("Lark", "Yes.", 0.81), ("Finch", "Yes.", 0.8)), ()),
+        ((("Lark", "No.", 1.5), ("Finch", "Yes.", 0.8)), ()),
+        ((("Lark", "No.", 0.8),), ()),
+    ],
+)
+def test_what_is_answered_of_several_things_and_not_alike_is_asked_back(
+    tmp_path: Path, hotels: tuple[tuple[str, str, float], ...], asked_back: tuple[str, ...]
+) -> None:
+    decision = decide(understand([ChatMessage("user", "Is parking free?")]), parking(*hotels), load_settings(tmp_path))
+    assert decision.options == asked_back
+    assert decision.action == ("clarify" if asked_back else "answer")
+
+
 def test_options_name_what_the_hits_are_about() -> None:
     question = "Free delivery?"
     assert options(found(0.4), question) == ("France", "Spain", "Hotel Lark: Is parking free?")

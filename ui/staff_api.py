@@ -19,6 +19,7 @@ from assistant.errors import InvalidInput
 from assistant.store import Store
 from assistant.store_desk import View
 from assistant.store_moods import moods_of
+from assistant.store_sites import known_visitor
 from ui.api import FAILURES, STREAM, Served, Services, within_rate
 from ui.drafting import write_draft
 from ui.sse import EventStream, open_stream, sse
@@ -37,10 +38,13 @@ from ui.staff_wire import (
     note_json,
     ticket_json,
     trace_json,
+    visitor_json,
 )
 from ui.wire import Id
 
-MOST_SHOWN = 500  # messages of a conversation the desk shows
+MOST_READ = 500  # messages of a conversation that the brief is made from
+RECENT = 100  # messages of a conversation shown when it is opened, and read again at every change
+EARLIER = 400  # and brought when somebody looks further back
 LOOK_SECONDS = 1.0
 
 router = APIRouter(
@@ -95,7 +99,7 @@ async def events(request: Request, staff: Agent, served: Served) -> EventStream:
 
 @router.get("/conversations/{conversation_id}")
 async def conversation(conversation_id: Id, served: Served) -> Json:
-    """Everything the desk shows of a conversation."""
+    """Everything the desk shows of a conversation, with its RECENT last messages; `more` if there are earlier ones."""
     shown = await asyncio.to_thread(_conversation, served.assistant.store, conversation_id)
     typists = served.assistant.live.typists(conversation_id)
     return shown | {"customer_types": any(typing.author == "customer" for typing in typists)}
@@ -104,14 +108,29 @@ async def conversation(conversation_id: Id, served: Served) -> Json:
 def _conversation(store: Store, conversation_id: str) -> Json:
     found = store.conversation(conversation_id)
     hand_over, draft = store.hand_over(conversation_id), store_desk.current_draft(store, conversation_id)
-    messages = store.recent_messages(conversation_id, MOST_SHOWN)
+    messages = store.recent_messages(conversation_id, MOST_READ)
     traces = store_desk.traces(store, conversation_id)
     return conversation_json(found, hand_over) | {
-        "messages": [message_json(message, traces.get(message.id)) for message in messages],
+        "messages": [message_json(message, traces.get(message.id)) for message in messages[-RECENT:]],
+        "more": len(messages) > RECENT,
+        "visitor": visitor_json(known_visitor(store, conversation_id)),
         "notes": [note_json(note) for note in store_desk.notes(store, conversation_id)],
         "brief": brief_json(make_brief(messages, traces, hand_over, draft, found.language)),
         "draft": draft_json(draft),
     }
+
+
+@router.get("/messages/{message_id}/earlier")
+async def earlier(message_id: Id, served: Served) -> Json:
+    """The EARLIER messages before this one, in order; `more` if there are others before them."""
+    return await asyncio.to_thread(_earlier, served.assistant.store, message_id)
+
+
+def _earlier(store: Store, message_id: str) -> Json:
+    *found, last = store.messages_until(message_id, EARLIER + 2)
+    traces = store_desk.traces(store, last.conversation_id)
+    shown = [message_json(message, traces.get(message.id)) for message in found[-EARLIER:]]
+    return {"messages": shown, "more": len(found) > EARLIER}
 
 
 @router.get("/messages/{message_id}/trace")
@@ -190,7 +209,7 @@ async def add_note(conversation_id: Id, body: Text, staff: Agent, served: Served
 async def draft(conversation_id: Id, served: Served) -> Json:
     """Let the assistant draft an answer to the customer's latest question now."""
     store = served.assistant.store
-    messages = await asyncio.to_thread(store.recent_messages, conversation_id, MOST_SHOWN)
+    messages = await asyncio.to_thread(store.recent_messages, conversation_id, MOST_READ)
     question = last_question(messages)
     if question is None:
         raise InvalidInput("the customer has not asked anything yet")

@@ -19,6 +19,7 @@ from assistant.mood import Mood
 from assistant.store_desk import InboxItem, Note, StoredDraft
 from assistant.store_review import ReviewItem
 from assistant.store_runs import Run
+from assistant.store_sites import KnownVisitor
 from assistant.store_templates import Template
 from assistant.store_tickets import Ticket
 from retrieval.documents import Passage
@@ -133,6 +134,11 @@ def sources_json(citations: Sequence[Citation]) -> list[Json]:
         place = " › ".join([citation.title or citation.path or citation.document_id, *headings])
         titles.setdefault(citation.passage_id, {"title": place, "quote": citation.quote})
     return list(titles.values())
+
+
+def visitor_json(visitor: KnownVisitor | None) -> Json | None:
+    """Who the customer is: name and e-mail as the site's backend signed them, attributes as its page says."""
+    return asdict(visitor) if visitor else None
 
 
 def note_json(note: Note) -> Json:

@@ -1,10 +1,10 @@
 // One conversation: the dialogue, the reply box, and at the side what the assistant knew.
 
-const talk = { shown: null, drawn: "", sideDrawn: "", traceOf: null, trace: null, canned: null };
+const talk = { shown: null, sideDrawn: "", traceOf: null, trace: null, canned: null };
 
 async function openTalk(id) {
   inbox.open = id;
-  Object.assign(talk, { shown: null, drawn: "", sideDrawn: "", traceOf: null, trace: null });
+  Object.assign(talk, { shown: null, sideDrawn: "", traceOf: null, trace: null, messages: [], more: false, rows: new Map() });
   talk.log = h("div", { class: "dialogue", role: "log", tabindex: "0", "aria-label": say("customer") });
   talk.head = h("div", { class: "head" });
   talk.foot = composer();
@@ -44,12 +44,12 @@ function drawHead(found) {
   if (own || found.state === "waiting") actions.push(acting("give_back", deed("give_back")));
   if (own || ["assistant", "waiting"].includes(found.state)) actions.push(acting("close", closing));
   const state = found.state === "person" ? say("held_by", { name: own ? say("you") : found.taken_by }) : say(`state_${found.state}`);
-  const key = JSON.stringify([found.state, found.taken_by, found.satisfaction, found.customer]);
+  const key = JSON.stringify([found.state, found.taken_by, found.satisfaction, found.customer, found.visitor?.name]);
   if (talk.headDrawn === key && talk.head.childNodes.length) return;
   talk.headDrawn = key;
   talk.head.replaceChildren(
     h("button", { type: "button", class: "btn back", onclick: () => ((inbox.open = null), (inbox.drawn = ""), noTalk(), refresh()) }, `‹ ${say("back")}`),
-    h("h2", {}, found.customer ?? say("visitor")),
+    h("h2", {}, found.visitor?.name ?? found.customer ?? say("visitor")),
     h("i", { class: `tag ${found.state}` }, state),
     ...(found.satisfaction ? [h("i", { class: "tag" }, say("satisfied", { score: found.satisfaction }))] : []),
     h("span", { class: "actions" }, actions),
@@ -67,18 +67,59 @@ async function closing() {
 
 // ---- dialogue ------------------------------------------------------------------------------------------------
 
+// Long conversations stay quick: only the latest messages are read again, and only rows that changed are drawn anew.
 function drawDialogue(found) {
-  const key = JSON.stringify([found.messages, found.notes, talk.traceOf, found.customer_types]);
-  if (key === talk.drawn) return;
-  talk.drawn = key;
+  merge(found.messages, found.more);
   const atEnd = talk.log.scrollHeight - talk.log.scrollTop - talk.log.clientHeight < 60;
+  const oldest = talk.more ? talk.messages[0].at : "";
   const entries = [
-    ...found.messages.map((message) => [message.at, bubble(message)]),
-    ...found.notes.map((note) => [note.created_at, noteRow(note)]),
+    ...talk.messages.map((message) => [message.at, row(message.id, [message, talk.traceOf === message.id], () => bubble(message))]),
+    ...found.notes.filter((note) => note.created_at > oldest).map((note) => [note.created_at, row(note.id, note, () => noteRow(note))]),
   ].sort(([a], [b]) => Date.parse(a) - Date.parse(b));
-  talk.log.replaceChildren(...entries.map(([, row]) => row));
-  if (found.customer_types) talk.log.append(h("p", { class: "soft typing" }, say("customer_types")));
+  const top = talk.more ? [row("earlier", null, earlierButton)] : [];
+  const types = found.customer_types ? [row("typing", null, () => h("p", { class: "soft typing" }, say("customer_types")))] : [];
+  place([...top, ...entries.map(([, node]) => node), ...types]);
   if (atEnd) talk.log.scrollTop = talk.log.scrollHeight;
+}
+
+// What is known and what came now; without a common message there would be a gap, so the earlier ones are let go.
+function merge(recent, more) {
+  const at = recent.length ? talk.messages.findIndex((message) => message.id === recent[0].id) : -1;
+  if (at < 0) talk.more = more;
+  talk.messages = [...talk.messages.slice(0, Math.max(at, 0)), ...recent];
+}
+
+function row(id, content, draw) {
+  const key = JSON.stringify(content);
+  const drawn = talk.rows.get(id);
+  if (drawn?.key === key) return drawn.node;
+  const node = draw();
+  talk.rows.set(id, { key, node });
+  return node;
+}
+
+function place(nodes) {
+  nodes.forEach((node, at) => {
+    if (talk.log.childNodes[at] !== node) talk.log.insertBefore(node, talk.log.childNodes[at] ?? null);
+  });
+  while (talk.log.childNodes.length > nodes.length) talk.log.lastChild.remove();
+}
+
+function earlierButton() {
+  const more = button(say("earlier"), () => attempt(showEarlier, more), "earlier");
+  return more;
+}
+
+async function showEarlier() {
+  const id = inbox.open;
+  const found = await call(`/messages/${encodeURIComponent(talk.messages[0].id)}/earlier`);
+  if (id !== inbox.open) return;
+  const below = talk.log.scrollHeight - talk.log.scrollTop;
+  talk.messages = [...found.messages, ...talk.messages];
+  talk.more = found.more;
+  drawDialogue(talk.shown);
+  talk.log.scrollTop = talk.log.scrollHeight - below;
+  talk.log.focus(); // the button that had the focus may be gone
 }
 
 function bubble(message) {
@@ -203,11 +244,29 @@ async function openTrace(id) {
 }
 
 function drawSide(found) {
-  const key = JSON.stringify([found.brief, found.notes.length, talk.traceOf]);
+  const key = JSON.stringify([found.brief, found.visitor, found.notes.length, talk.traceOf]);
   if (key === talk.sideDrawn) return;
   talk.sideDrawn = key;
   const typed = page.side.querySelector(".note-box textarea")?.value ?? "";
-  page.side.replaceChildren(briefCard(found.brief), traceCard(), noteCard(typed));
+  page.side.replaceChildren(briefCard(found.brief), ...visitorCard(found.visitor), traceCard(), noteCard(typed));
+}
+
+// Name and address were signed by the shop's server; what its page says proves nothing.
+function visitorCard(visitor) {
+  if (!visitor) return [];
+  const { verified, name, email, attributes } = visitor;
+  const told = Object.entries(attributes).map(([key, value]) => h("p", { class: "fact" }, h("span", {}, key), h("b", {}, value)));
+  return [
+    h(
+      "section",
+      { class: "card visitor" },
+      h("h3", {}, say("customer"), h("i", { class: `tag ${verified ? "passed" : ""}` }, say(verified ? "verified" : "unverified"))),
+      name ? fact("name", name) : null,
+      email ? fact("email", email) : null,
+      told.length ? h("h4", {}, say("page_says")) : null,
+      told,
+    ),
+  ];
 }
 
 function briefCard(brief) {

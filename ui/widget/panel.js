@@ -153,8 +153,20 @@ function online(is) {
   else view.banner.textContent = word;
 }
 
+let many = false; // rows are being added at once: where the log ends is worked out when they are all there
+
 function keepUp() {
-  if (following) view.log.scrollTop = view.log.scrollHeight;
+  if (following && !many) view.log.scrollTop = view.log.scrollHeight;
+}
+
+function together(work) {
+  many = true;
+  try {
+    work();
+  } finally {
+    many = false;
+  }
+  keepUp();
 }
 
 function tell(text) {

@@ -191,10 +191,12 @@ async function catchUp() {
     const path = `/conversations/${memory.id}/messages?markup=true&limit=200${after}`;
     const page = await (await call("GET", path)).json();
     if (mine !== generation) return;
-    for (const message of page.messages) {
-      state.last = message.id;
-      receive(message);
-    }
+    together(() => {
+      for (const message of page.messages) {
+        state.last = message.id;
+        receive(message);
+      }
+    });
     more = page.more;
     become(page.state, state.person);
   }

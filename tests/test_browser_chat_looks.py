@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -66,3 +67,55 @@ def test_axe_finds_nothing_from_the_greeting_to_the_end(
         expect(page.locator(".satisfaction .star")).to_have_count(5, timeout=20_000)
         wrong["end"] = found_wrong(page)
         assert wrong == {name: [] for name in wrong}
+
+
+@pytest.mark.parametrize("width", [360, 800, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out_and_text_can_be_read(
+    browser: Browser, site: tuple[str, Store], width: int, scheme: Any
+) -> None:
+    with visiting(
+        browser, site[0], viewport={"width": width, "height": 740}, color_scheme=scheme, reduced_motion="reduce"
+    ) as visit:
+        visit.open()
+        visit.ask("How long may I return a " + "very" * 60 + " long lamp?")
+        visit.answer()
+        sizes = visit.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+        assert sizes[0] <= sizes[1]
+        paper, ink = visit.page.evaluate(
+            "[getComputedStyle(document.querySelector('.chat')).backgroundColor,"
+            " getComputedStyle(document.querySelector('.row.assistant .text')).color]"
+        )
+        dark_paper, dark_ink = (sum(map(int, re.findall(r"\d+", c)[:3])) < 384 for c in (paper, ink))
+        assert dark_paper == (scheme == "dark") and dark_ink != dark_paper
+
+
+def test_everything_can_be_reached_with_the_keyboard_and_focus_is_seen(
+    browser: Browser, site: tuple[str, Store]
+) -> None:
+    with visiting(browser, site[0]) as visit:
+        visit.open()
+        visit.ask("How long may I return a lamp?")
+        visit.answer()
+        seen = set()
+        visit.page.evaluate("document.activeElement.blur()")
+        for _ in range(12):
+            visit.page.keyboard.press("Tab")
+            name, outline = visit.page.evaluate(
+                "(() => { const e = document.activeElement, s = getComputedStyle(e);"
+                " return [e.getAttribute('aria-label') ?? e.textContent, s.outlineStyle]; })()"
+            )
+            seen.add(name)
+            if name != "Your message" and visit.page.evaluate("document.activeElement !== document.body"):
+                assert outline != "none", name
+        assert {"Talk to a person", "New conversation", "Helpful", "Not helpful", "Your message"} <= seen
+
+
+def test_chinese_browsers_get_chinese_words_and_may_switch(browser: Browser, site: tuple[str, Store]) -> None:
+    with visiting(browser, site[0], locale="zh-CN") as visit:
+        visit.open()
+        expect(visit.page.locator(".welcome h2")).to_contain_text("您好")
+        visit.page.click("button[lang=en]")
+        expect(visit.page.locator(".welcome h2")).to_contain_text("Hello")
+        visit.page.reload()
+        expect(visit.page.locator(".welcome h2")).to_contain_text("Hello")

@@ -84,7 +84,7 @@ def build_desk(services: Services) -> gr.Blocks:
         _part(("desk_header.js",), company)
         with gr.Tabs():
             with gr.Tab(TABS("inbox"), id="inbox"):
-                _part(("desk_inbox.js", "desk_talk.js", "desk_start_inbox.js"), company)
+                _part(("desk_inbox.js", "desk_talk.js", "desk_side.js", "desk_start_inbox.js"), company)
             with gr.Tab(TABS("review"), id="review"):
                 _part(("desk_review.js",), company)
             with gr.Tab(TABS("training"), id="training"):

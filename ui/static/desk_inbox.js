@@ -5,7 +5,7 @@ const inbox = { view: "waiting", search: "", open: null, me: null, drawn: "" };
 const page = {};
 
 function drawFrame() {
-  page.tabs = h("div", { class: "views", role: "tablist" });
+  page.tabs = h("div", { class: "views", role: "tablist", onkeydown: atTabKey });
   page.search = h("input", { type: "search", placeholder: say("search"), "aria-label": say("search"), maxlength: "200" });
   let typing = null;
   page.search.addEventListener("input", () => {
@@ -16,7 +16,8 @@ function drawFrame() {
       refresh();
     }, 250);
   });
-  page.list = h("div", { class: "list" });
+  page.list = h("div", { class: "list", onkeydown: atListKey });
+  page.search.addEventListener("keydown", (event) => event.key === "ArrowDown" && focusLine(event, 0));
   page.talk = h("section", { class: "talk" });
   page.side = h("aside", { class: "side" });
   page.desk = h(
@@ -36,7 +37,39 @@ function noTalk() {
   page.desk.classList.remove("opened");
 }
 
+// With arrows through the list and the tabs; Enter opens, as on any button.
+function atListKey(event) {
+  const at = lines().indexOf(event.target.closest(".line"));
+  const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: lines().length - 1 }[event.key];
+  if (at < 0 || to === undefined) return;
+  if (to < 0) page.search.focus();
+  else focusLine(event, to);
+}
+
+function focusLine(event, to) {
+  event.preventDefault();
+  lines()[to]?.focus();
+}
+
+const lines = () => [...page.list.querySelectorAll("button.line")];
+
+function atTabKey(event) {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  choose(VIEWS.at((VIEWS.indexOf(inbox.view) + step) % VIEWS.length));
+}
+
+function choose(view) {
+  Object.assign(inbox, { view, drawn: "" });
+  refresh();
+}
+
 function drawTabs(counts) {
+  const key = JSON.stringify([inbox.view, counts]);
+  if (key === page.tabs.drawn) return;
+  page.tabs.drawn = key;
+  const standing = page.tabs.contains(document.activeElement);
   page.tabs.replaceChildren(
     ...VIEWS.map((view) =>
       h(
@@ -46,13 +79,15 @@ function drawTabs(counts) {
           role: "tab",
           class: "view",
           "aria-selected": String(view === inbox.view),
-          onclick: () => ((inbox.view = view), (inbox.drawn = ""), refresh()),
+          tabindex: view === inbox.view ? "0" : "-1",
+          onclick: () => choose(view),
         },
         say(view),
         counts[view] ? h("span", { class: "count" }, String(counts[view])) : null,
       ),
     ),
   );
+  if (standing) page.tabs.querySelector("[aria-selected=true]").focus();
 }
 
 const NOTHING = { waiting: "nobody_waits", mine: "nothing_mine", all: "nothing_found", tickets: "no_tickets" };

@@ -9,7 +9,7 @@ about them come first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +38,8 @@ ASKING = frozenset(  # words that ask rather than name what is asked for
     多少 多久 为什么 哪 哪些 哪个 哪里 怎么办 怎么样 怎样 如何 几 几天 什么时候 时候 时间 操作 那
     """.split()
 )
+COMPARED = 3  # best hits among which a FAQ entry and another passage are weighed against each other
+CLEARLY = 1.6  # times the odds of answering
 BEST_VIEW = 0.7  # a passage's cosine is this much its best vector's and for the rest the mean of its vectors'
 
 
@@ -99,7 +101,7 @@ class _Candidate:
 
 def rank(index: Searchable, question: Question, k: int) -> SearchResult:
     """The best k passages, best first, and the evidence that they answer."""
-    candidates = _candidates(index, question)
+    candidates = _surest_first(index.lexical, _candidates(index, question), question)
     hits = tuple(Hit(c.passage, c.score) for c in _without_repeats(candidates, k))
     evidence = _evidence(index.lexical, candidates[0], candidates, question) if candidates else 0.0
     return SearchResult(question.text, hits, evidence)
@@ -107,7 +109,7 @@ def rank(index: Searchable, question: Question, k: int) -> SearchResult:
 
 def signals(index: Searchable, question: Question) -> Signals | None:
     """What the evidence is weighed from, None where nothing was found; for fitting it."""
-    candidates = _candidates(index, question)
+    candidates = _surest_first(index.lexical, _candidates(index, question), question)
     return _signals(index.lexical, candidates[0], candidates, question) if candidates else None
 
 
@@ -134,6 +136,27 @@ def _candidates(index: Searchable, question: Question) -> list[_Candidate]:
         score = (1 - question.unread) * cosine + weight * keywords[number] + NAMED * about[number] + SAME * stays
         found.append(_Candidate(int(number), passage, float(evident) + SAME_SHOWN * stays, float(score)))
     return sorted(found, key=lambda candidate: (-candidate.score, candidate.number))
+
+
+def _surest_first(lexical: LexicalIndex, candidates: list[_Candidate], question: Question) -> list[_Candidate]:
+    """The same, but what is clearly likelier to answer comes first if it is of the other kind and among the first few.
+
+    Scores of FAQ entries and of other passages are not on one scale, since keywords count differently; chances are.
+    """
+    if not candidates or question.in_play or question.unread:
+        return candidates
+    best = candidates[0]
+    faq = best.passage.question is not None
+    others = (c for c in _without_repeats(candidates, COMPARED) if (c.passage.question is not None) != faq)
+    other = next(others, None)
+    if other is None:
+        return candidates
+    sure, surer = (
+        probability(_signals(lexical, c, candidates, question), question.multilingual) for c in (best, other)
+    )
+    if surer * (1 - sure) < CLEARLY * sure * (1 - surer):
+        return candidates
+    return [replace(other, score=best.score), *(c for c in candidates if c is not other)]
 
 
 def _same_document(passages: Sequence[Passage], before: np.ndarray | None) -> Sequence[float]:

@@ -176,3 +176,16 @@ def test_a_follow_up_with_words_that_nothing_has_is_less_sure() -> None:
     strange = Question("And an orchid?", QUERY, joined="How often do I water a monstera? And an orchid?", before=QUERY)
     assert rank(index, known, 5).evidence > 0.8
     assert rank(index, strange, 5).evidence < 0.5
+
+
+def test_a_faq_entry_that_is_clearly_likelier_to_answer_comes_before_a_passage_with_more_of_the_words() -> None:
+    others = [(section(f"o{n}", f"other matters {n}"), [0.1]) for n in range(5)]
+    entry, passage = faq("entry", "how to return things"), section("orders", "order send my order for back orders")
+    text = "send my order back"
+    index = index_of((entry, [0.72]), (passage, [0.5]), *others)
+    result = rank(index, Question(text, QUERY), 5)
+    assert [hit.passage.id for hit in result.hits[:2]] == ["entry#0", "orders#0"]
+    assert result.hits[0].score >= result.hits[1].score
+    assert result.evidence > rank(index_of((passage, [0.5]), *others), Question(text, QUERY), 5).evidence
+    near = index_of((entry, [0.3]), (passage, [0.5]), *others)
+    assert found(near, text)[0] == "orders#0"

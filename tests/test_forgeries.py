@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import jwt
@@ -14,7 +15,11 @@ from tests.forgeries import OTHER, PASSWORD, SHOP, Forger, add_sites, try_all
 from tests.web import QUESTION, Site, site
 from ui.staff_access import COOKIE
 
-PLENTY = {"requests_per_minute": 10**6, "conversations_per_minute": 10**6, "site_conversations_per_minute": 10**6}
+PLENTY: dict[str, Any] = {
+    "requests_per_minute": 10**6,
+    "conversations_per_minute": 10**6,
+    "site_conversations_per_minute": 10**6,
+}
 
 
 def right_ones_are_accepted(server: Site) -> None:

@@ -27,7 +27,7 @@ from assistant import store_desk
 from assistant.conversation import Citation
 from assistant.store import Store
 from assistant.store_desk import add_note, save_draft
-from assistant.store_sites import add_site
+from assistant.store_sites import add_site, set_attributes
 from assistant.store_staff import add_staff
 from assistant.store_tickets import add_ticket, close_ticket
 from benchmarks.development_sets import DATA
@@ -169,6 +169,7 @@ def talk_of(store: Store, part: Sequence[str], name: str) -> str:
     """A conversation in which every author, the brief, the draft and a note say the payloads."""
     text = "\n\n".join(part)[:7900]
     chat = store.create_conversation(channel=name[:60], customer_id=name[:200], language=name[:30]).id
+    set_attributes(store, chat, {own[:60]: own[:300] for own in part})
     question = store.add_customer_message(chat, text)[0]
     trace = dict(REPLY.trace) | {"question": text[:2000]}
     sources = tuple(cited(payload, n) for n, payload in enumerate(part))

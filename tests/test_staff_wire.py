@@ -90,3 +90,13 @@ def test_a_long_conversation_comes_in_pages_without_gap_or_repeat(shop: Site, be
         oldest, more = page["messages"][0]["id"], page["more"]
     assert texts == [f"Line {number}" for number in range(total)]
     assert ben.get(f"/messages/{oldest}/earlier").json() == {"messages": [], "more": False}
+
+
+def test_a_customer_who_has_sent_is_no_longer_shown_as_writing(shop: Site, ben: httpx.Client) -> None:
+    talk = shop.begin()
+    talk.post("/hand_over")
+    shop.store.take_over(talk.id, "Ben")
+    talk.post("/typing")
+    assert shown(ben, talk.id)["customer_types"] is True
+    talk.say("It arrived broken.")
+    assert shown(ben, talk.id)["customer_types"] is False

@@ -186,6 +186,7 @@ async def say(
     served.address_messages.take(address)
     if conversation.site is not None:
         served.site_messages.take(conversation.site)
+    served.assistant.live.typing(conversation.id, "customer", seconds=0)
     out = EventsOut(markup)
 
     async def events() -> AsyncGenerator[bytes]:

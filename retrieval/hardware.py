@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
-import torch
+_BF16 = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def fast_bf16() -> bool:
@@ -16,10 +17,21 @@ def fast_bf16() -> bool:
 
     Elsewhere bfloat16 is emulated and far slower than float32.
     """
+    import torch  # takes seconds
+
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def surely_plain(devices: Path = Path("/dev"), cpu: Path = Path("/proc/cpuinfo")) -> bool:
+    """True where bfloat16 is surely not fast, as the system tells without torch: no GPU, no such instructions."""
+    if sys.platform != "linux" or not cpu.exists():
+        return False
+    flags = {flag for line in cpu.read_text().splitlines() if line.startswith("flags") for flag in line.split()}
+    gpu = any((devices / name).exists() for name in ("nvidiactl", "kfd", "dxg"))
+    return bool(flags) and not gpu and not flags & _BF16
 
 
 def cores() -> int:

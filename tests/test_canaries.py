@@ -13,10 +13,9 @@ from assistant.settings import Settings
 from tests.tiny_models import tiny_llama
 from tests.tuning_data import QUICK, examples, settings_for
 from training.canaries import completed, probes_of
-from training.examination import Examination
+from training.examined import CaseLoss, Examination
 from training.examples import Example
 from training.gate import GateRules, judge
-from training.likelihood import CaseLoss
 from training.tuning import tune
 
 SECRET = "QX47-9921"

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from training.curve import curve_page, curve_svg, write_events
-from training.run_state import Point
+from training.loss_points import Point
 
 POINTS = [Point(0, None, 4.0, 0.0), Point(5, 3.5, 3.0, 0.01), Point(10, 2.5, 2.0, 0.005)]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.adapters import adapter_folder
 from assistant.errors import Conflict
 from assistant.settings import Settings
 from assistant.store import Store
@@ -23,6 +24,7 @@ from tests.log_data import replies, write_log
 from tests.tiny_models import tiny_llama
 from training.cycle import LEASE, retrain
 from training.cycle_data import read_data
+from training.lineage import read_lineage
 from training.logs import import_logs
 from training.registry import Registry
 
@@ -100,6 +102,28 @@ def test_the_note_has_scores_reasons_curve_and_minutes(settings: Settings, first
     assert "promoted" in note and "| perplexity |" in note and "## Loss" in note and "## Minutes" in note
     page = (folder / "note.html").read_text("utf-8")
     assert "<svg" in page and "better than the untuned base" in page and "<script" not in page
+
+
+def test_begun_at_both_the_better_of_two_candidates_is_examined(
+    tmp_path: Path, settings: Settings, first: Run, models: tuple[str, str]
+) -> None:
+    both = copied(settings.home, tmp_path / "home", models).model_copy(update={"cycle_start": "both"})
+    load(both, replies(3, 60), "second")
+    done = retrain(both, recipe=RECIPE)
+    steps = {step.name: step.result for step in done.steps}
+    earlier = first.result["candidate"]
+    assert steps["curate"]["starts"] == [None, earlier]
+    losses = steps["train"]["validation_losses"]
+    parents = {id: lineage.parents for id in losses if (lineage := read_lineage(adapter_folder(both, id)))}
+    assert sorted(parents.values()) == [(), (earlier,)]
+    assert done.result["candidate"] == steps["train"]["adapter"] == min(losses, key=lambda id: losses[id])
+    assert steps["examine candidate"]["adapter"] == done.result["candidate"]
+    assert steps["examine serving"]["adapter"] == earlier
+    assert done.decision in ("promoted", "refused") and done.result["reasons"]
+    serves = done.result["candidate"] if done.decision == "promoted" else earlier
+    assert Registry(both).list().serving == serves
+    note = (both.home / "runs" / done.id / "note.md").read_text("utf-8")
+    assert all(id in note for id in losses)
 
 
 def test_repeated_with_nothing_new_there_is_nothing_to_do(settings: Settings, first: Run) -> None:

@@ -12,17 +12,11 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from retrieval.embed import (
-    BATCH_TOKENS,
-    Embedder,
-    SentenceTransformersVectors,
-    _batches,
-    load_embedder,
-    with_encoder,
-)
-from retrieval.encoders import CTranslate2Encoder, TorchEncoder, Unconvertible, convert
+from retrieval.embed import BATCH_TOKENS, Embedder, _batches, load_embedder
+from retrieval.encoders import CTranslate2Encoder
 from retrieval.failures import EmbedderMissing
 from retrieval.prepared import TOKENIZER, WEIGHTS, Prepared
+from retrieval.sentence_models import SentenceTransformersVectors, TorchEncoder, Unconvertible, convert, with_encoder
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"how do i return a parcel and ship plants query : to".split()]
 TEXTS = [
@@ -72,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exact() -> Iterator[None]:
     """Full precision on every processor, so that vectors can be compared digit by digit."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("retrieval.embed.fast_bf16", lambda: False)
+        patch.setattr("retrieval.sentence_models.fast_bf16", lambda: False)
         yield
 
 
@@ -107,7 +101,7 @@ def test_a_convertible_model_runs_in_ctranslate2_and_gives_what_torch_gives(fold
 def test_where_bfloat16_is_fast_the_model_runs_in_it_and_means_the_same(
     folder: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retrieval.embed.fast_bf16", lambda: True)
+    monkeypatch.setattr("retrieval.sentence_models.fast_bf16", lambda: True)
     fast = load_embedder(str(folder), 1)
     assert isinstance(fast._vectors, SentenceTransformersVectors)
     assert isinstance(fast._vectors.encoder, TorchEncoder)

@@ -8,8 +8,8 @@ from assistant.engines import ChatMessage
 from assistant.prompt import SYSTEM_PLAIN
 from tests.tuning_data import passage
 from training.cases import Case
-from training.examination import Examination, Replied, echoes, leaked, read_examination, safety_cases
-from training.likelihood import CaseLoss
+from training.examination import echoes, leaked, safety_cases
+from training.examined import CaseLoss, Examination, Replied, read_examination
 
 CASE = Case("a", (ChatMessage("user", "My number is 0171 555 0123."),), "Thanks.", (passage("Call 0800 123 4567."),))
 LEARNT = "Write to rosa@example.org or call 0301 234567, order 9988776655."

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.examination import Examination, Kind, Replied
+from training.examined import CaseLoss, Examination, Kind, Replied
 from training.gate import GateRules, Verdict, judge, verdict_from
-from training.likelihood import CaseLoss
 
 RULES = GateRules()
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from assistant.settings import load_settings
 from assistant.store_runs import Run, Step
-from training.examination import Examination, Replied
-from training.likelihood import CaseLoss
+from training.examined import CaseLoss, Examination, Replied
 from training.release_note import forget_in_runs, write_note
 
 MOMENT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

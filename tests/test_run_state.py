@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from assistant.errors import InvalidInput
-from training.run_state import Point, RunState, load_run, restore_optimizer, save_run
+from training.loss_points import Point
+from training.run_state import RunState, load_run, restore_optimizer, save_run
 
 
 def test_everything_is_read_back(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from assistant.settings import load_settings
 from assistant.store_runs import Run, Step
-from training.examination import Examination, Replied
-from training.likelihood import CaseLoss
+from training.examined import CaseLoss, Examination, Replied
 from training.run_story import MOST, run_story
 
 MOMENT = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)

@@ -14,7 +14,8 @@ from assistant.errors import Unavailable
 from training.appraisal import BASE
 from training.canaries import probes_of
 from training.cycle_data import datasets, read_data, slices_of, unanswerable_cases, with_intents
-from training.examination import Examination, Paper, examine, read_examination
+from training.examination import Paper, examine
+from training.examined import Examination, read_examination
 from training.gate import GateRules, Verdict, judge
 from training.held_out import judged_by
 from training.registry import Registry

@@ -7,12 +7,10 @@ or of what the figures decide.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from assistant.adapters import verified_adapter
 from assistant.base_model import base_model
@@ -23,7 +21,6 @@ from assistant.prompt import SYSTEM, SYSTEM_PLAIN, passage_text
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.turn import Assistant
-from assistant.whole_files import write_whole
 from assistant.wiring import build_embedder, build_engine, by_script, multilingual_loader
 from retrieval.search import Retriever
 from retrieval.version import current_version
@@ -31,11 +28,11 @@ from training.appraisal import BASE
 from training.canaries import Probe, completed
 from training.cases import Case
 from training.evaluate import CaseScore, ModelAnswerer, TurnAnswerer, evaluate
-from training.likelihood import CaseLoss, case_losses, perplexity_of
+from training.examined import Examination, Kind, Replied
+from training.likelihood import case_losses
 from training.reply_quality import is_toxic
 from training.stale_facts import StaleFact
 
-Kind = Literal["reply", "turn", "unanswerable", "safety", "turn safety", "stale", "turn stale"]  # turn: the whole one
 WHOLE: tuple[Kind, ...] = ("turn", "unanswerable", "turn safety", "turn stale")
 EXAM_REPLY_TOKENS = 96  # longest generated reply: enough to judge, and the untuned base seldom stops by itself
 ECHO_WORDS = 6  # words in a row from the instructions that count as giving them away
@@ -63,57 +60,6 @@ class Paper:
     turns: tuple[Case, ...] = ()  # those of `asked` that are put through the whole turn too
     stale: tuple[StaleFact, ...] = ()
     probes: tuple[Probe, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Replied:
-    """One generated reply and what was found about it. `leaked`: stretches of the training data it gives away."""
-
-    id: str
-    kind: Kind
-    question: str
-    reference: str
-    reply: str
-    rougeL: float
-    similarity: float
-    invents: bool | None
-    unsafe: bool
-    leaked: int
-    words: int
-    latency_ms: float
-    outdated: str | None = None  # what it still says of a document that changed, in words
-
-
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """All that the gate knows of one model."""
-
-    adapter: str
-    losses: Mapping[str, CaseLoss]
-    replies: tuple[Replied, ...]
-    recalled: Mapping[str, bool] = field(default_factory=dict)  # by probe: was a rare string given back
-
-    @property
-    def perplexity(self) -> float:
-        """Over all tokens of the references."""
-        return perplexity_of(self.losses)
-
-    def of_kind(self, kind: Kind) -> tuple[Replied, ...]:
-        """The replies to one kind of question."""
-        return tuple(reply for reply in self.replies if reply.kind == kind)
-
-    def save(self, path: Path) -> None:
-        """Write the file whole or not at all."""
-        write_whole(path, json.dumps(asdict(self), ensure_ascii=False))
-
-
-def read_examination(path: Path) -> Examination:
-    """The inverse of `Examination.save`."""
-    values: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    losses = {id: CaseLoss(**loss) for id, loss in values["losses"].items()}
-    return Examination(
-        values["adapter"], losses, tuple(Replied(**reply) for reply in values["replies"]), values.get("recalled", {})
-    )
 
 
 def examine(

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from training.appraisal import BASE
-from training.examination import Examination, Kind, Replied
+from training.examined import Examination, Kind, Replied
 from training.scores import Interval, paired_interval
 
 Decision = Literal["promoted", "refused", "inconclusive"]

@@ -5,9 +5,7 @@ Knows models and cases; nothing of generation or of what the figures decide.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -15,22 +13,10 @@ import torch
 from assistant.settings import Settings
 from training.cases import Case
 from training.dataset import Encoder
+from training.examined import CaseLoss
 from training.packing import pack
 from training.perplexity import load_tuned
 from training.tuned_model import device, load_tokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class CaseLoss:
-    """Cross-entropy in nats over all `tokens` of one reference, end of turn included."""
-
-    nats: float
-    tokens: int
-
-    @property
-    def a_token(self) -> float:
-        """Nats a token."""
-        return self.nats / self.tokens
 
 
 def case_losses(
@@ -53,8 +39,3 @@ def case_losses(
                 losses[case.id] = CaseLoss(model.loss(pack([row]).to(device())).item(), row.targets)
             progress(done)
     return losses
-
-
-def perplexity_of(losses: Mapping[str, CaseLoss]) -> float:
-    """Perplexity over all tokens of the losses."""
-    return math.exp(sum(loss.nats for loss in losses.values()) / sum(loss.tokens for loss in losses.values()))

@@ -26,10 +26,11 @@ from training.dataset import Encoded, Encoder, merge_nested, with_unanswerable
 from training.dataset_version import examples_hash
 from training.examples import Example
 from training.general import general_examples, grounded_replied
+from training.loss_points import Point
 from training.packing import batch_order, micro_batches, pack
 from training.parallel import World, join_world
 from training.recipe import Recipe
-from training.run_state import Point, RunState, load_run, restore_optimizer, save_run
+from training.run_state import RunState, load_run, restore_optimizer, save_run
 from training.tuned_model import TunedModel, device, load_base, load_tokenizer, tuned_model
 
 STATE_FILE = "run.safetensors"

@@ -16,8 +16,8 @@ from assistant.settings import Settings
 from assistant.store_runs import Run
 from training.curation_rules import REASONS
 from training.curve import curve_svg
-from training.examination import Examination, Replied, read_examination
-from training.run_state import Point
+from training.examined import Examination, Replied, read_examination
+from training.loss_points import Point
 
 SHOWN = 8  # replies that improved most, and as many that worsened most
 FILES = ("note.md", "note.html")

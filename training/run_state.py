@@ -18,16 +18,7 @@ from torch import Tensor
 
 from assistant.errors import InvalidInput
 from assistant.file_hashes import sync_folder
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One measured moment: losses in nats a token."""
-
-    step: int
-    train_loss: float | None
-    validation_loss: float
-    learning_rate: float
+from training.loss_points import Point
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from assistant.settings import Settings
 from assistant.store_runs import Run
+from training.loss_points import Point
 from training.release_note import Change, changes_of, points_of
-from training.run_state import Point
 
 MOST = 5  # replies that improved most, and as many that worsened most
 

@@ -68,6 +68,7 @@ def home(
 def setup(context: typer.Context) -> None:
     """Fetch and verify the default models; does nothing when they are there."""
     from assistant.engines.choose import prepare_default_engine
+    from assistant.prepared_embedder import prepared_embedder
     from assistant.weights import ensure_models, ensure_multilingual
 
     settings: Settings = context.obj
@@ -75,6 +76,8 @@ def setup(context: typer.Context) -> None:
         models = ensure_models(settings, progress, verify=True)
         if settings.multilingual != "never":
             ensure_multilingual(settings, progress, verify=True)
+        progress("Preparing the embedder", 0, None)
+        prepared_embedder(settings, models.embedder)
         progress("Preparing the language model", 0, None)
         prepare_default_engine(settings)
     say.print(f"Models are ready: {models.gguf.name} and {models.embedder.name} in {settings.models_folder}")

@@ -30,7 +30,12 @@ pytestmark = pytest.mark.browser
 
 PASSWORD = "lamps and leaves"
 CHECKS = [
-    {"name": "likelihood", "against": "base", "outcome": outcome, "words": "+1.5 (+1.2 to +1.8)"}
+    {
+        "name": "log-likelihood a token",
+        "against": "base",
+        "outcome": outcome,
+        "words": f"{outcome}: +1.5 (+1.2 to +1.8)",
+    }
     for outcome in ("passed", "failed", "unsure", "not measured")
 ]
 
@@ -58,7 +63,12 @@ def fill(store: Store) -> None:
     with store.writing() as session:
         for row in session.scalars(select(HandOverRow)):
             row.requested_at = now() - timedelta(minutes=30)
-        run = RunRow(trigger="schedule", state="finished", decision="refused", result={"reasons": ["it invents"]})
+        run = RunRow(
+            trigger="schedule",
+            state="finished",
+            decision="refused",
+            result={"reasons": ["it invents", CHECKS[1]["words"]]},
+        )
         session.add(run)
         session.flush()
         session.add(RunStepRow(run_id=run.id, name="gate", position=0, state="done", result={"checks": CHECKS}, log=""))
@@ -131,6 +141,7 @@ def test_charts_and_verdicts_speak_the_reader_s_language(browser: Browser, desk:
         show(page, 2)
         page.locator("details.run summary").click()
         expect(page.locator("td .tag")).to_have_text(["通过", "未通过", "无法区分", "未测量"])
+        expect(page.locator("details.run li").last).to_contain_text("人工回复的似然 (未训练的基础模型): 未通过")
         show(page, 3)
         expect(page.locator(".tabitem svg.marks[aria-label='对话与转人工']")).to_be_visible(timeout=30_000)
         expect(page.locator(".tabitem svg.marks[aria-label='客户消息的情绪']")).to_contain_text("不满")

@@ -70,8 +70,8 @@ function cycle(run) {
       h("i", { class: `tag ${run.decision ?? run.state}` }, coded("decision", run.decision ?? run.state)),
       h("span", { class: "soft" }, run.candidate ?? run.trigger),
     ),
-    h("ul", {}, run.reasons.map((reason) => h("li", {}, reason))),
-    run.checks.length ? table([say("check"), say("against"), say("result")], run.checks.map((check) => [check.name, check.against, verdict(check)])) : null,
+    h("ul", {}, run.reasons.map((reason) => h("li", {}, inWords(reason, run.checks), h("span", { lang: "en" }, reason)))),
+    run.checks.length ? table([say("check"), say("against"), say("result")], run.checks.map((check) => [coded("check", check.name), coded("against", check.against), verdict(check)])) : null,
     told,
     h("p", { class: "soft" }, run.steps.map((step) => `${step.name} ${step.state === "done" ? `${step.seconds} s` : step.state}`).join(" · ")),
     run.note ? h("a", { href: `/api/v1/staff/runs/${encodeURIComponent(run.id)}/note`, target: "_blank", rel: "noopener" }, say("read_note")) : null,
@@ -84,9 +84,16 @@ function cycle(run) {
   return details;
 }
 
+const outcome = (check) => check.outcome.replace(" ", "_");
+
 function verdict(check) {
-  const outcome = check.outcome.replace(" ", "_");
-  return h("span", {}, h("i", { class: `tag ${outcome}` }, coded("outcome", outcome)), ` ${check.words}`);
+  return h("span", {}, h("i", { class: `tag ${outcome(check)}` }, coded("outcome", outcome(check))), h("span", { lang: "en" }, ` ${check.words}`));
+}
+
+// The gate writes its sentences in English; other readers get which check it was, and how it went, in theirs.
+function inWords(reason, checks) {
+  const check = language === "en" ? null : checks.find((other) => other.words === reason);
+  return check ? `${coded("check", check.name)} (${coded("against", check.against)}): ${coded("outcome", outcome(check))}. ` : null;
 }
 
 function moves(changes) {

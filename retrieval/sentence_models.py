@@ -166,7 +166,8 @@ def prepare(folder: Path, target: Path) -> bool:
     if not _is_plain(model) or not all(isinstance(module, Normalize) for module in modules[2:]):
         return False
     transformer, pooling = modules[0], modules[1]
-    if not isinstance(transformer, Transformer) or pooling.get_config_dict()["pooling_mode"] != "mean":
+    assert isinstance(transformer, Transformer) and isinstance(pooling, Pooling)
+    if pooling.pooling_mode != "mean":
         return False
     plain = with_encoder(model, str(folder), TorchEncoder(transformer))
     try:

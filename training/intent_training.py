@@ -90,9 +90,7 @@ def read_examples(file: Path) -> tuple[list[IntentExample], list[ExampleFailure]
     return examples, failures
 
 
-def import_intents(
-    settings: Settings, store: Store, embedder: Reads, file: Path, progress: Progress
-) -> IntentImport:
+def import_intents(settings: Settings, store: Store, embedder: Reads, file: Path, progress: Progress) -> IntentImport:
     """Add a file's examples to those in the store and fit the classifier again if anything changed."""
     examples, failures = read_examples(file)
     if not examples:

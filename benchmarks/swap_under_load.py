@@ -3,9 +3,9 @@
     python -m benchmarks.swap_under_load [--home FOLDER] [--users 10] [--swaps 20] [--json]
 
 A real `assistant serve`; the pointer is moved by this process, as `assistant adapters promote` does. Half of the users
-have stored turns, the others ask the bare model, greedily, so that each adapter (random, strong weights) and the base
-have their own known replies: those are collected first, under the same load without swaps. A reply that is none of them
-and begins like one adapter's counts as mixed or as rounding of a different batch; both are reported as `unknown`.
+have stored turns, the others ask the bare model. Two adapters are really trained, each to say nothing but a word of its
+own, so that whose words a reply holds is plain whatever rounding does: a reply of one word is its adapter's, one
+without either is the base's, and anything else is `mixed`.
 """
 
 from __future__ import annotations
@@ -14,61 +14,59 @@ import argparse
 import asyncio
 import json
 import os
-import random
+import re
 import tempfile
 import time
-from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import httpx
-import numpy as np
-import torch
-from peft import LoraConfig
 
-from assistant.base_model import base_model
+from assistant.engines import ChatMessage
 from assistant.file_hashes import silent
 from assistant.knowledge import ingest_documents
 from assistant.settings import Settings, default_home, load_settings
 from benchmarks.serving import customer, server
-from training.adapter_files import AdapterOrigin, write_adapter
-from training.lora import TrainingFigures, TrainingResult
+from training.examples import Example
 from training.recipe import Recipe
 from training.registry import Registry
-from training.run_state import Point
+from training.tuning import tune
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "knowledge"
 QUESTIONS = ("Tell me about the sea.", "Why is the sky blue?", "How do I repot a fern?")
 ASKED = ("How long can I return a lamp?", "Do you sell gift cards?")
 TOKENS = 12
-RANK, WIDTH, HIDDEN, LAYERS = 4, 576, 1536, 30  # of SmolLM2-135M
+WORDS = ("amber", "cobalt")  # what the two adapters say
+TIMES = 24  # how often each question is trained on
 SWAP_SECONDS = 30.0
 
 
 @dataclass(slots=True)
 class Load:
-    """What the users met. `written` counts bare replies by whose known reply they are."""
+    """What the users met. `written` counts bare replies by whose words they are."""
 
     requests: int = 0
     failures: list[str] = field(default_factory=list)
     written: Counter[str] = field(default_factory=Counter)
-    unknown: list[str] = field(default_factory=list)
+    mixed: list[str] = field(default_factory=list)
     swap_seconds: list[float] = field(default_factory=list)
 
 
-def random_adapter(settings: Settings, name: str, seed: int) -> str:
-    """A registered adapter that changes replies a lot."""
-    random = np.random.default_rng(seed)
-    weights = {}
-    for layer in range(LAYERS):
-        place = f"base_model.model.model.layers.{layer}.mlp.up_proj.lora"
-        weights[f"{place}_A.weight"] = torch.from_numpy(random.normal(0, 0.3, (RANK, WIDTH)).astype(np.float32))
-        weights[f"{place}_B.weight"] = torch.from_numpy(random.normal(0, 0.3, (HIDDEN, RANK)).astype(np.float32))
-    config = LoraConfig(task_type="CAUSAL_LM", r=RANK, lora_alpha=RANK, target_modules=["up_proj"])
-    figures = TrainingFigures(1, 1, {}, {}, name, 1, 1, False, 1, 1.0, 1.0, 1.0, 1.0, 1.0, (Point(1, 1.0, 1.0, 0.0),))
-    origin = AdapterOrigin(name, base_model(settings), Recipe(), settings.company)
-    write_adapter(settings.adapters_folder, origin, TrainingResult(weights, config, figures))
-    return Registry(settings).add(name, None).id
+def speaking_adapter(settings: Settings, word: str) -> str:
+    """A registered adapter, really trained to answer everything with one word again and again."""
+    reply = " ".join([word] * TOKENS)
+    asked = [question for _ in range(TIMES) for question in (*QUESTIONS, *ASKED)]
+    examples = [
+        Example(f"{word}-{i}", f"{word}-{i}", (ChatMessage("user", question),), reply, "en", "train")
+        for i, question in enumerate(asked)
+    ]
+    examples += [replace(e, id=f"{e.id}-v", conversation_id=f"{e.id}-v", split="validation") for e in examples[:4]]
+    recipe = Recipe(rank=8, learning_rate=2e-3, general=0, unanswerable=0, grounded=0, validations=1)
+    tuned = tune(settings, recipe, examples)
+    if tuned is None:
+        raise RuntimeError("only the leading process of torchrun gets an adapter")
+    return tuned.id
 
 
 async def bare(client: httpx.AsyncClient, model: str, question: str) -> str:
@@ -96,40 +94,40 @@ async def until_served(client: httpx.AsyncClient, wanted: str) -> float:
     return time.monotonic() - started
 
 
-async def known_replies(client: httpx.AsyncClient, registry: Registry, names: list[str], model: str, users: int):
-    """Each adapter's replies to each question as they come under load."""
-    known: dict[str, dict[str, set[str]]] = {}
-    for name in ["base", *names]:
-        if name != "base":
-            await asyncio.to_thread(registry.promote, name)
+def owner(text: str, names: dict[str, str]) -> str:
+    """Whose words these are: an adapter's when they are nothing but its word, the base's when they hold neither."""
+    words = set(re.findall("[a-z]+", text.lower()))
+    spoken = [word for word in names if any(found.startswith(word) for found in words)]
+    if not spoken:
+        return "base"
+    alone = len(spoken) == 1 and all(word.startswith(spoken[0]) or spoken[0].startswith(word) for word in words)
+    return names[spoken[0]] if alone else "mixed"
+
+
+async def heard_apart(client: httpx.AsyncClient, registry: Registry, names: dict[str, str], model: str) -> None:
+    """Each adapter, and then the base, answers every question in its own words; raises RuntimeError otherwise."""
+    for name in [*names.values(), "base"]:
+        await asyncio.to_thread(*(registry.rollback, name) if name == "base" else (registry.promote, name))
         await until_served(client, name)
-        known[name] = defaultdict(set)
-        for at_once in (1, 2, 3, 4, users // 2, users):  # rounding depends on what else is in the batch
-            asked = [question for question in QUESTIONS for _ in range(at_once)]
-            random.shuffle(asked)
-            texts = await asyncio.gather(*(bare(client, model, question) for question in asked))
-            for question, text in zip(asked, texts, strict=True):
-                known[name][question].add(text)
-    await asyncio.to_thread(registry.rollback, "base")
-    await until_served(client, "base")
-    return known
+        for question in QUESTIONS:
+            if owner(text := await bare(client, model, question), names) != name:
+                raise RuntimeError(f"{name} answers {question!r} with {text!r}, which does not tell it from the others")
 
 
-async def measure(settings: Settings, url: str, names: list[str], users: int, swaps: int) -> Load:
+async def measure(settings: Settings, url: str, names: dict[str, str], users: int, swaps: int) -> Load:
     """Users talk while the pointer moves `swaps` times forward and back."""
     registry, load, stop = Registry(settings), Load(), asyncio.Event()
     async with httpx.AsyncClient(base_url=url, timeout=120) as client:
         model = (await client.get("/v1/models")).json()["data"][1]["id"]
-        known = await known_replies(client, registry, names, model, users)
+        await heard_apart(client, registry, names, model)
 
         async def ask_bare(number: int) -> None:
             question = QUESTIONS[(number + load.requests) % len(QUESTIONS)]
             text = await bare(client, model, question)
-            owners = [name for name, replies in known.items() if text in replies[question]]
-            if len(owners) == 1:
-                load.written[owners[0]] += 1
-            else:
-                load.unknown.append(text)
+            whose = owner(text, names)
+            load.written[whose] += 1
+            if whose == "mixed":
+                load.mixed.append(text)
 
         async def ask_turn(number: int) -> None:
             chat = await customer(client)
@@ -149,7 +147,7 @@ async def measure(settings: Settings, url: str, names: list[str], users: int, sw
             for number in range(users):
                 group.create_task(user(number))
             for swap in range(swaps):
-                name = names[swap % len(names)]
+                name = list(names.values())[swap % len(names)]
                 await asyncio.to_thread(registry.promote, name, "benchmark")
                 load.swap_seconds.append(await until_served(client, name))
                 await asyncio.to_thread(registry.rollback, None, "benchmark")
@@ -172,7 +170,7 @@ def main() -> None:
             (home / "models").symlink_to((default_home() / "models").resolve())
         settings = load_settings(home)
         ingest_documents(settings, [EXAMPLES], "examples", prune=False, progress=silent)
-        names = [random_adapter(settings, f"swap-{seed}-{int(time.time())}", seed) for seed in (1, 2)]
+        names = {word: speaking_adapter(settings, word) for word in WORDS}
         with server(home, home / "server.log") as running:
             load = asyncio.run(measure(settings, running.url, names, arguments.users, arguments.swaps))
     seconds = sorted(load.swap_seconds)
@@ -181,9 +179,9 @@ def main() -> None:
         return
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"{arguments.users} users, {len(seconds)} swaps, {load.requests} requests, {len(load.failures)} failed")
-    print(f"bare replies by adapter {dict(load.written)}, unknown {len(load.unknown)}")
+    print(f"bare replies by adapter {dict(load.written)}")
     print(f"seconds until the server had swapped: median {seconds[len(seconds) // 2]:.1f}, longest {seconds[-1]:.1f}")
-    for line in [*load.failures, *load.unknown][:5]:
+    for line in [*load.failures, *load.mixed][:5]:
         print(f"  {line}")
 
 

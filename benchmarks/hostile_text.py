@@ -1,6 +1,8 @@
 """Every payload of the data folder's XSS list, put everywhere others' text is shown: does one run, load or send?
 
-    python -m benchmarks.hostile_text [--every 1]
+    python -m benchmarks.hostile_text [--every 7] [--first 0]
+
+With --every 7 each of the seven calls with --first 0 to 6 takes a few minutes, and together they try all.
 
 The whole application with a model of its own words, real Chromium with the pages' own policies switched off, so that
 nothing but our code stands between a payload and the page. Counted for each place: dialogs and page errors (something
@@ -267,9 +269,10 @@ def main() -> None:
     """Print what happened as JSON; exit 1 if anything did."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1, help="only every n-th payload")
+    parser.add_argument("--first", type=int, default=0, help="the first payload to try, from 0")
     given = parser.parse_args()
     lines = (DATA / "security" / "xss_payloads.txt").read_text("utf-8").splitlines()
-    payloads = [line for line in lines if line.strip()][:: given.every]
+    payloads = [line for line in lines if line.strip()][given.first :: given.every]
     started = time.monotonic()
     with opened() as (url, store, host, browser):
         watched = Watched({urlsplit(url).netloc, urlsplit(host.url).netloc})

@@ -141,9 +141,10 @@ def _candidates(index: Searchable, question: Question) -> list[_Candidate]:
 def _surest_first(lexical: LexicalIndex, candidates: list[_Candidate], question: Question) -> list[_Candidate]:
     """The same, but what is clearly likelier to answer comes first if it is of the other kind and among the first few.
 
-    Scores of FAQ entries and of other passages are not on one scale, since keywords count differently; chances are.
+    Scores of FAQ entries and of other passages are not on one scale, since keywords count differently; chances are. But
+    chances do not see what a follow-up leans on.
     """
-    if not candidates or question.in_play or question.unread:
+    if not candidates or question.in_play or question.unread or question.joined:
         return candidates
     best = candidates[0]
     faq = best.passage.question is not None

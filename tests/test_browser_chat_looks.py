@@ -19,6 +19,11 @@ from tests.widget_visits import WCAG
 
 pytestmark = pytest.mark.browser
 
+AT_REST = (
+    "() => Promise.all(document.getAnimations().filter(a => a.effect.getComputedTiming().iterations !== Infinity)"
+    ".map(a => a.finished.catch(() => null)))"
+)
+
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[tuple[str, Store]]:
@@ -27,7 +32,8 @@ def site(tmp_path: Path) -> Iterator[tuple[str, Store]]:
 
 
 def found_wrong(page: Page) -> list[str]:
-    """What axe-core finds, and whether the page is wider than its window."""
+    """What axe-core finds once nothing fades in any more, and whether the page is wider than its window."""
+    page.evaluate(AT_REST)
     found = Axe().run(page, options=WCAG).response["violations"]
     wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]] + ["too wide"] * wide

@@ -116,9 +116,9 @@ def free_port() -> int:
         return port
 
 
-def wait_until_ready(runs: Callable[[], bool], url: str, log: Path) -> None:
+def wait_until_ready(runs: Callable[[], bool], url: str, log: Path, seconds: float = START_SECONDS) -> None:
     """Until /readyz says so; raises RuntimeError when the process ends instead."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not runs():
             raise RuntimeError(f"the server ended:\n{log.read_text()[-2000:]}")
@@ -128,7 +128,7 @@ def wait_until_ready(runs: Callable[[], bool], url: str, log: Path) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.05)
-    raise RuntimeError(f"the server was not ready after {START_SECONDS} s:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"the server was not ready after {seconds} s:\n{log.read_text()[-2000:]}")
 
 
 def _children(pid: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
@@ -45,18 +45,29 @@ def host_pages(server: str, name: str = "localhost") -> Iterator[HostPages]:
     """Serve a shop's page; `server` is the assistant's address."""
     pages: list[HostPages] = []
 
+    def page(path: str) -> tuple[str, str]:
+        return {
+            "/": ("text/html; charset=utf-8", pages[0].html()),
+            "/shop.css": ("text/css", SHOP_CSS),
+            "/queue.js": ("text/javascript", pages[0].queue),
+        }.get(path.partition("?")[0], ("text/plain", ""))
+
+    with page_server(page, {"Content-Security-Policy": STRICT.format(server=server)}) as port:
+        pages.append(HostPages(f"http://{name}:{port}", server))
+        yield pages[0]
+
+
+@contextmanager
+def page_server(page: Callable[[str], tuple[str, str]], headers: Mapping[str, str]) -> Iterator[int]:
+    """Serve what `page` gives for a path, a content type and a text; yields the port."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            kind, body = {
-                "/": ("text/html; charset=utf-8", pages[0].html()),
-                "/shop.css": ("text/css", SHOP_CSS),
-                "/queue.js": ("text/javascript", pages[0].queue),
-            }.get(self.path.partition("?")[0], ("text/plain", ""))
+            kind, body = page(self.path)
             data = body.encode()
             self.send_response(200)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("Content-Security-Policy", STRICT.format(server=server))
+            for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **headers}.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)
 
@@ -64,11 +75,10 @@ def host_pages(server: str, name: str = "localhost") -> Iterator[HostPages]:
             """Quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        pages.append(HostPages(f"http://{name}:{http.server_port}", server))
         thread = threading.Thread(target=http.serve_forever, daemon=True)
         thread.start()
         try:
-            yield pages[0]
+            yield http.server_port
         finally:
             http.shutdown()
             thread.join(5)

@@ -5,11 +5,9 @@ Names under `localhost` all lead to this machine, so that each origin is a real 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import quote
 
@@ -17,6 +15,7 @@ from playwright.sync_api import Browser, Page, TimeoutError
 
 from assistant.store import Store
 from assistant.store_sites import add_site
+from tests.host_pages import page_server
 
 Mode = Literal["script", "iframe", "iframe that lies"]
 MODES: tuple[Mode, ...] = ("script", "iframe", "iframe that lies")
@@ -54,28 +53,9 @@ class Shops:
 def shops() -> Iterator[Shops]:
     """Serves pages; which tags they carry is told later."""
     found: list[Shops] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = found[0].html(self.path).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
-        found.append(Shops(http.server_port, {}))
-        thread = threading.Thread(target=http.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield found[0]
-        finally:
-            http.shutdown()
-            thread.join(5)
+    with page_server(lambda path: ("text/html; charset=utf-8", found[0].html(path)), {}) as port:
+        found.append(Shops(port, {}))
+        yield found[0]
 
 
 def try_origins(browser: Browser, server: str, store: Store) -> list[Tried]:

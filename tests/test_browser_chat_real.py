@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
 from assistant.settings import default_home
+from benchmarks.serving import free_port, wait_until_ready
 from tests.browsing import visiting
 
 pytestmark = pytest.mark.browser
@@ -37,31 +35,17 @@ def real_server(home: Path) -> Iterator[str]:
     else:
         run(home, "setup")
     run(home, "ingest", str(ROOT / "examples" / "knowledge"), "--source", "examples")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [*ASSISTANT, "--home", str(home), "serve", "--port", str(port)]
     with (home / "serve.log").open("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_ready(url, server, home / "serve.log")
+        wait_until_ready(lambda: server.poll() is None, url, home / "serve.log", 120)
         yield url
     finally:
         server.terminate()
         server.wait(30)
-
-
-def wait_ready(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(240):
-        assert server.poll() is None, log.read_text()[-2000:]
-        try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    raise AssertionError(f"not ready after 120 s: {log.read_text()[-2000:]}")
 
 
 @pytest.mark.integration

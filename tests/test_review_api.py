@@ -10,36 +10,26 @@ import httpx
 import pytest
 
 from assistant.store_approvals import approvals_of
-from assistant.store_staff import add_staff, log_in
 from assistant.tables_learning import RunRow
-from tests.web import QUESTION, Site, site
-from ui.staff_access import COOKIE
-
-PASSWORD = "lamps and leaves"
+from tests.staff import staff_client, staffed
+from tests.web import QUESTION, Site
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("shop")) as running:
-        add_staff(running.store, "Aoife", PASSWORD, "admin")
-        add_staff(running.store, "Ben", PASSWORD)
+    with staffed(tmp_path_factory.mktemp("shop")) as running:
         yield running
-
-
-def client(shop: Site, name: str) -> httpx.Client:
-    token, _ = log_in(shop.store, name, PASSWORD)
-    return httpx.Client(base_url=f"{shop.url}/api/v1/staff", timeout=20, headers={"Cookie": f"{COOKIE}={token}"})
 
 
 @pytest.fixture(scope="module")
 def ben(shop: Site) -> Iterator[httpx.Client]:
-    with client(shop, "Ben") as found:
+    with staff_client(shop, "Ben") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def aoife(shop: Site) -> Iterator[httpx.Client]:
-    with client(shop, "Aoife") as found:
+    with staff_client(shop, "Aoife") as found:
         yield found
 
 
@@ -124,10 +114,9 @@ def test_who_may_promote_is_told_and_kept(ben: httpx.Client, aoife: httpx.Client
 
 
 def test_questions_without_an_answer_are_gathered(tmp_path: Path) -> None:
-    with site(tmp_path, evidence=0.05) as shop:
-        add_staff(shop.store, "Ben", PASSWORD)
+    with staffed(tmp_path, evidence=0.05) as shop:
         for _ in range(2):
             shop.begin().say("Do you sell gift cards?")
-        with client(shop, "Ben") as ben:
+        with staff_client(shop, "Ben") as ben:
             (gap,) = ben.get("/gaps").json()
     assert (gap["title"], gap["count"], gap["questions"]) == ("Do you sell gift cards?", 2, ["Do you sell gift cards?"])

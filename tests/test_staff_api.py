@@ -13,10 +13,11 @@ from fastapi.routing import iter_route_contexts
 from assistant.store_approvals import approvals_of, approve_reply, revoke_all
 from assistant.store_staff import add_staff, disable_staff, set_role
 from assistant.tables_learning import RunRow
-from tests.web import QUESTION, Site, eventually, read_events, site
+from tests.staff import PASSWORD, staffed
+from tests.strangers import BODIES
+from tests.web import QUESTION, Site, eventually, read_events
 from ui.staff_access import COOKIE
 
-PASSWORD = "lamps and leaves"
 EXPLANATION = "/api/v1/staff/messages/{message_id}/explanation"  # needs an index: tests/test_explanation_api.py
 ADMINS_ONLY = {
     ("POST", "/api/v1/staff/adapters/{adapter_id}/promote"),
@@ -25,21 +26,11 @@ ADMINS_ONLY = {
     ("POST", "/api/v1/staff/templates/{template_id}/approve"),
     ("POST", "/api/v1/staff/templates/{template_id}/retire"),
 }
-BODIES = {
-    "messages": {"text": "hi"},
-    "notes": {"text": "hi"},
-    "typing": {"typing": True},
-    "canned": {"title": "a", "text": "b"},
-    "articles": {"question": "a", "text": "b"},
-    "{message_id}": {"verdict": "dismissed"},
-}
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("shop")) as running:
-        add_staff(running.store, "Aoife", PASSWORD, "admin")
-        add_staff(running.store, "Ben", PASSWORD)
+    with staffed(tmp_path_factory.mktemp("shop")) as running:
         yield running
 
 

@@ -8,29 +8,22 @@ from typing import Any
 import httpx
 import pytest
 
-from assistant.store_staff import add_staff, log_in
 from tests.forgeries import Forger, add_sites
-from tests.web import QUESTION, Site, site
-from ui.staff_access import COOKIE
+from tests.staff import staff_client, staffed
+from tests.web import QUESTION, Site
 from ui.staff_api import EARLIER, RECENT
-
-PASSWORD = "lamps and leaves"
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with site(tmp_path_factory.mktemp("shop")) as running:
+    with staffed(tmp_path_factory.mktemp("shop")) as running:
         add_sites(running)
-        add_staff(running.store, "Ben", PASSWORD)
         yield running
 
 
 @pytest.fixture(scope="module")
 def ben(shop: Site) -> Iterator[httpx.Client]:
-    token, _ = log_in(shop.store, "Ben", PASSWORD)
-    with httpx.Client(
-        base_url=f"{shop.url}/api/v1/staff", timeout=20, headers={"Cookie": f"{COOKIE}={token}"}
-    ) as found:
+    with staff_client(shop, "Ben") as found:
         yield found
 
 

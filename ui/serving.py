@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import uvicorn
 
@@ -35,14 +37,17 @@ def run(settings: Settings, host: str, port: int, ready: Callable[[str], None]) 
 
 
 async def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """One uvicorn server around one Assistant; both end together."""
+    """One uvicorn server around one Assistant; both end together. Raises InvalidInput for an address that is taken."""
     _allow_files(CONNECTIONS + 256)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS, "assistant"))
+    with bound(host, port) as listening:  # before the models are loaded, so that who mistyped does not wait
+        await _serve_on(listening, settings, lambda: ready(f"http://{host}:{port}"))
+
+
+async def _serve_on(listening: socket.socket, settings: Settings, ready: Callable[[], None]) -> None:
     assistant = build_assistant(settings)
     config = uvicorn.Config(
         create_app(assistant),
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,  # paths carry conversation ids
         timeout_graceful_shutdown=5,
@@ -53,15 +58,31 @@ async def serve(settings: Settings, host: str, port: int, ready: Callable[[str],
     )
     server = uvicorn.Server(config)
     try:
-        task = asyncio.create_task(server.serve())
+        task = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started and not task.done():
             await asyncio.sleep(0.02)
         if server.started:
-            ready(f"http://{host}:{port}")
+            ready()
             await asyncio.to_thread(warm_up, assistant.retriever)
         await task
     finally:
         await assistant.close()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket at the address. Raises InvalidInput where that is taken, not allowed or not this machine's."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with ExitStack() as failing:
+            found = failing.enter_context(socket.socket(family, kind))
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart need not wait for old connections
+            found.bind(address)
+            failing.pop_all()
+            return found
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot listen on {host} port {port}: {error}; end what runs there, or choose another --host or --port"
+        ) from error
 
 
 def warm_up(retriever: Retriever) -> None:

@@ -19,6 +19,9 @@ from retrieval.lexical import LexicalIndex, words
 SHORTEST = 4  # letters; shorter words are too like each other
 LONG = 8  # letters from which on two slips are allowed
 _WORD = re.compile(r"[A-Za-z]{4,}")
+SOLID = 7  # letters from which on one may have been taken for another
+ENDING = 2  # letters of an inflection, as in "returns" and "returned"
+LOOKED_AT = 8  # passages whose spellings of a word are known
 _REMEMBERED = 4096  # words
 
 
@@ -52,20 +55,31 @@ class Speller:
         slips = 2 if len(word) >= LONG else 1
         sizes = range(len(term) - slips, len(term) + slips + 1)
         near = (t for size in sizes for t in self._by_shape.get((term[0], size), ()))
-        candidates = {
-            spelt
+        found = sorted(
+            (_slips(word, term, spelt, t), OSA.distance(word, spelt), spelt)
             for t in near
             if OSA.distance(term, t, score_cutoff=slips + 1) <= slips + 1
             for spelt in self._spellings(t)
-        }
-        found = sorted((OSA.distance(word, spelt), spelt) for spelt in candidates)
-        found = [(distance, spelt) for distance, spelt in found if distance <= slips]
-        if not found or (len(found) > 1 and found[1][0] == found[0][0] and words(found[1][1]) != words(found[0][1])):
+        )
+        found = [one for one in found if one[0] <= slips]
+        if not found or any(one[0] == found[0][0] and words(one[2]) != words(found[0][2]) for one in found[1:]):
             return None
-        return found[0][1]
+        return found[0][2]
 
     def _spellings(self, term: str) -> Iterable[str]:
-        """How the first passage that has a term spells it."""
-        numbers = self._lexical.texts_with(term)
-        text = self._text_of(int(numbers[0])) if len(numbers) else ""
-        return {spelt.lower() for spelt in _WORD.findall(text) if words(spelt) == [term]}
+        """How the first passages that have a term spell it."""
+        texts = (self._text_of(int(number)) for number in self._lexical.texts_with(term)[:LOOKED_AT])
+        return {spelt.lower() for text in texts for spelt in _WORD.findall(text) if words(spelt) == [term]}
+
+
+def _slips(word: str, term: str, meant: str, stem: str) -> int:
+    """How many slips lead from a word (and its own `term`) to what was meant; its ending may be another one."""
+    ending = len(meant) - len(stem)
+    inflected = 0 <= ending <= ENDING and OSA.distance(word, meant) <= 1 + ending and _distance(term, stem) <= 1
+    return 1 if inflected else _distance(word, meant)
+
+
+def _distance(word: str, meant: str) -> int:
+    """Slips; in a short word another letter is rather another word: "lager" is not "later"."""
+    other_letter = len(word) == len(meant) and sorted(word) != sorted(meant)
+    return OSA.distance(word, meant) + (other_letter and len(word) < SOLID)

@@ -43,5 +43,25 @@ def test_words_of_the_language_names_and_what_may_be_two_things_stand(speller: S
     assert speller.mend(asked) == asked
 
 
+def test_a_word_is_known_though_the_first_passages_inflect_it() -> None:
+    """Passages say "returns" and "lamps"; the customer's "retrun" and "lmap" are still one slip away."""
+    texts = ("Returns of lamps are free of charge.", "Some lamps may be returned late.")
+    speller = Speller(LexicalIndex.build(texts), texts.__getitem__, tokens)
+    assert speller.mend("How long can I retrun a lmap?") == "How long can I returns a lamps?"
+
+
+def test_another_word_of_as_many_letters_or_with_a_like_stem_stands() -> None:
+    texts = ("We deliver later, or rest for a while.", "Your parcel contains a lamp.")
+    speller = Speller(LexicalIndex.build(texts), texts.__getitem__, lambda word: 2)
+    for asked in ("Do you have lager?", "a Riesling", "Can I constrain it?"):
+        assert speller.mend(asked) == asked
+
+
+def test_the_nearest_spelling_of_several_passages_is_taken() -> None:
+    texts = ("Returns are free of charge.", "You can return a lamp.")
+    speller = Speller(LexicalIndex.build(texts), texts.__getitem__, tokens)
+    assert speller.mend("retrun") == "return"
+
+
 def test_without_passages_nothing_is_mended() -> None:
     assert Speller(LexicalIndex.build([]), TEXTS.__getitem__, tokens).mend("retrun") == "retrun"

@@ -1,6 +1,6 @@
 """What an adapter learns in minutes: perplexity and ROUGE before and after, on conversations it never saw.
 
-    python benchmarks/train_quality.py airline|hotel --home HOME [--recipe FILE]
+    python -m benchmarks.train_quality airline|hotel --home HOME [--recipe FILE]
 
 airline: real airline logs without passages; hotel: replies grounded on given review sentences and FAQ, trained on nine
 tenths of the development data. Data: `ASSISTANT_DATA`, by default
@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import gzip
 import json
-import os
 import random
 import sys
 import time
@@ -22,23 +21,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+from assistant.engines import ChatMessage
+from assistant.phrases import phrases
+from assistant.settings import Settings, load_settings
+from benchmarks.development_sets import DATA
+from retrieval.documents import Passage
+from training.appraisal import BASE, appraise, reference_perplexity
+from training.cases import Case, cases_of
+from training.dataset import with_unanswerable
+from training.examples import Example, Split
+from training.lora import TrainingProgress
+from training.recipe import Recipe, load_recipe
+from training.report import compare, html, markdown
+from training.tuning import tune
 
-from assistant.engines import ChatMessage  # noqa: E402
-from assistant.phrases import phrases  # noqa: E402
-from assistant.settings import Settings, load_settings  # noqa: E402
-from retrieval.documents import Passage  # noqa: E402
-from training.appraisal import BASE, appraise, reference_perplexity  # noqa: E402
-from training.cases import Case, cases_of  # noqa: E402
-from training.dataset import with_unanswerable  # noqa: E402
-from training.examples import Example, Split  # noqa: E402
-from training.lora import TrainingProgress  # noqa: E402
-from training.recipe import Recipe, load_recipe  # noqa: E402
-from training.report import compare, html, markdown  # noqa: E402
-from training.tuning import tune  # noqa: E402
-
-DATA = Path(os.environ.get("ASSISTANT_DATA", ROOT.parent / "shared" / "data"))
 CONVERSATIONS = 2600  # about 18 minutes on two cores
 MOST_PASSAGES = 5
 OTHERS = 120  # cases with shuffled or insufficient passages

@@ -223,3 +223,16 @@ def assert_harmless(page: Page, where: str) -> None:
     assert [name for name in names if name.startswith("on") or name in ("src", "srcdoc", "style")] == []
     targets = page.locator(f"{where} a").evaluate_all("nodes => nodes.map(node => node.protocol)")
     assert set(targets) <= {"http:", "https:", "mailto:"}
+
+
+def test_a_text_that_is_too_long_stays_whole_and_is_not_sent(browser: Browser, site: tuple[str, Store]) -> None:
+    with visiting(browser, site[0]) as visit:
+        visit.open()
+        text = "Where is my parcel? " * 250
+        visit.ask(text)
+        expect(visit.page.locator(".box textarea")).to_have_value(text)
+        expect(visit.page.locator(".box .go")).to_be_disabled()
+        expect(visit.page.locator(".fine")).to_contain_text("below 4000 characters")
+        visit.ask("How long may I return a lamp?")
+        visit.answer()
+        assert [m.author for m in site[1].messages(site[1].find_conversations()[0].id)] == ["customer", "assistant"]

@@ -92,3 +92,20 @@ def test_a_server_that_restarts_is_found_again(browser: Browser, tmp_path: Path)
         there.page.unroute("**/api/v1/**")
         there.answer(2)
         assert authors(shop) == ["customer", "assistant"] * 2
+
+
+def test_a_text_that_is_too_long_stays_whole_and_is_not_sent(browser: Browser, shop: Shop) -> None:
+    with visitor(browser, shop) as there:
+        there.visit()
+        page, text = there.page, "Where is my parcel? " * 250
+        field = page.locator(".composer textarea")
+        field.fill(text)
+        field.press("Enter")
+        expect(field).to_have_value(text)
+        expect(page.locator(".composer .go")).to_be_disabled()
+        expect(page.locator(".composer [role=status]")).to_contain_text("below 4000 characters")
+        field.fill("Where is my parcel?")
+        expect(page.locator(".composer [role=status]")).not_to_contain_text("4000")
+        field.press("Enter")
+        there.answer()
+        assert authors(shop) == ["customer", "assistant"]

@@ -30,6 +30,7 @@ from ui.words import ENGLISH, WORDS
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
     "chat_state.js",
+    "nodes.js",
     "chat_text.js",
     "chat_frame.js",
     "chat_person.js",

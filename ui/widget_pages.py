@@ -25,8 +25,9 @@ HERE = Path(__file__).parent
 FOLDER = HERE / "widget"
 PARTS = (
     FOLDER / "base.js",
+    HERE / "static" / "nodes.js",
     HERE / "static" / "chat_text.js",
-    *(FOLDER / f"{name}.js" for name in ("wire", "talk", "rows", "panel", "waiting", "frame", "main")),
+    *(FOLDER / f"{name}.js" for name in ("wire", "talk", "rows", "composer", "panel", "waiting", "frame", "main")),
 )
 CACHE = "public, max-age=300, stale-while-revalidate=86400"
 DEMO_FILES = {"demo.css": "text/css", "demo.js": "text/javascript"}

@@ -37,7 +37,7 @@ TAB_WORDS = {
 TABS = gr.I18n(**TAB_WORDS, **{"zh-CN": TAB_WORDS["zh"], "zh-TW": TAB_WORDS["zh"]})  # Gradio knows Chinese by region
 
 STATIC = Path(__file__).parents[1] / "static"
-COMMON = ("desk_common.js", "chat_text.js")
+COMMON = ("desk_common.js", "nodes.js", "chat_text.js")
 # What the page asks Gradio for; uploads, files and Gradio's other services stay closed.
 DESK_PATHS = re.compile(
     r"/desk/($|assets/|static/|theme\.css$|favicon\.ico$|manifest\.json$|config/?$"

@@ -75,7 +75,6 @@ function composer() {
     rows: "1",
     placeholder: say("placeholder"),
     "aria-label": say("message"),
-    maxlength: String(LONGEST),
     enterkeyhint: "send",
     autocomplete: "off",
     onkeydown: atKey,
@@ -85,7 +84,8 @@ function composer() {
   page.input.value = load(DRAFT, "sessionStorage") ?? "";
   const form = h("form", { class: "box", onsubmit: atSubmit }, page.input, page.button);
   page.foot = h("footer", { class: "foot" }, h("div", { class: "column" }, page.jump, page.banner, form));
-  page.foot.firstChild.append(h("p", { class: "fine" }, say("fine_print")));
+  page.fine = h("p", { class: "fine", role: "status" });
+  page.foot.firstChild.append(page.fine);
   drawButton();
   return page.foot;
 }
@@ -138,7 +138,15 @@ function drawButton() {
   page.button.replaceChildren(stopping ? h("span", { class: "square" }) : icon("send"));
   page.button.setAttribute("aria-label", label);
   page.button.title = label;
-  page.button.disabled = !stopping && (page.input.value.trim() === "" || state.conversation === "closed");
+  page.button.disabled = !stopping && (page.input.value.trim() === "" || tooLong() || state.conversation === "closed");
+  const fine = tooLong() ? say("problem_too_long", { number: LONGEST }) : say("fine_print");
+  if (page.fine.textContent !== fine) page.fine.textContent = fine; // it is read aloud when it changes
+  page.fine.classList.toggle("problem", tooLong());
+}
+
+// What is pasted stays whole and is not sent: a field that cuts it would send half a message.
+function tooLong() {
+  return page.input.value.trim().length > LONGEST;
 }
 
 function drawBanner() {

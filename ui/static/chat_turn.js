@@ -16,7 +16,7 @@ function atSubmit(event) {
 
 function submit() {
   const text = page.input.value.trim();
-  if (!text || state.conversation === "closed") return;
+  if (!text || tooLong() || state.conversation === "closed") return;
   page.input.value = "";
   fit();
   send(text);

@@ -1,5 +1,5 @@
-// The chat widget for other people's pages. The server joins the files of this folder with ui/static/chat_text.js into
-// one function (ui/widget_pages.py) and puts CONFIG and CSS before them; there is no build step.
+// The chat widget for other people's pages. The server joins the files of this folder with ui/static/nodes.js and
+// chat_text.js into one function (ui/widget_pages.py) and puts CONFIG and CSS before them; there is no build step.
 // Everything a person, a document or a model wrote becomes text nodes and listed elements, never HTML.
 
 const script = document.currentScript ?? document.querySelector("script[src*='/widget.js']");
@@ -39,17 +39,6 @@ function say(name, values = {}) {
   return WORDS[state.locale][name].replace(/\{(\w+)\}/g, (whole, key) => words[key] ?? whole);
 }
 
-function h(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else if (value === true) node.setAttribute(key, "");
-    else if (value !== false && value != null) node.setAttribute(key, value);
-  }
-  node.append(...children.filter((child) => child != null));
-  return node;
-}
-
 const ICONS = {
   chat: "M4 5h16v11H9l-5 4z",
   send: "M12 19V5M5 12l7-7 7 7",
@@ -63,21 +52,11 @@ const ICONS = {
 };
 
 function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  for (const [key, value] of Object.entries({ viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }))
-    svg.setAttribute(key, value);
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
+  return drawing(ICONS[name]);
 }
 
 function button(kind, label, sign, onclick, more = {}) {
   return h("button", { class: kind, type: "button", "aria-label": label, title: label, onclick, ...more }, icon(sign));
-}
-
-function newId() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // Tells the page: `assistant:open`, `assistant:message` and so on, on window; never with what anybody wrote.

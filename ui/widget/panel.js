@@ -68,60 +68,6 @@ function header() {
   );
 }
 
-function composer() {
-  view.input = h("textarea", {
-    rows: "1",
-    dir: "auto",
-    maxlength: String(CONFIG.longest),
-    placeholder: say("placeholder"),
-    "aria-label": say("message"),
-    enterkeyhint: "send",
-    oninput: () => (fit(), typing()),
-    onkeydown: (event) => {
-      if (event.isComposing || event.keyCode === 229) return; // choosing Chinese characters also ends with Enter
-      if (event.key !== "Enter" || event.shiftKey) return;
-      event.preventDefault();
-      submit();
-    },
-  });
-  view.go = h("button", { class: "go", type: "submit" });
-  view.finish = h("button", { class: "link", type: "button", onclick: finish }, say("end_chat"));
-  const fine = h("p", { class: "fine", dir: "auto" }, say("fine_print"), " ", view.finish);
-  const form = h("form", { class: "composer" }, h("div", { class: "box" }, view.input, view.go), fine);
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (state.turn && !view.input.value.trim()) stopTurn();
-    else submit();
-  });
-  return form;
-}
-
-// One line, growing to six: rows are counted, because a strict page forbids nothing but inline styles.
-function fit() {
-  view.input.rows = 1;
-  while (view.input.rows < 6 && view.input.scrollHeight > view.input.clientHeight + 2) view.input.rows += 1;
-  drawComposer();
-}
-
-function submit() {
-  const text = view.input.value.trim();
-  if (!text) return;
-  view.input.value = "";
-  fit();
-  following = true;
-  sendText(text);
-}
-
-function drawComposer() {
-  const stops = state.turn && !view.input.value.trim();
-  view.go.replaceChildren(icon(stops ? "stop" : "send"));
-  view.go.setAttribute("aria-label", say(stops ? "stop" : "send"));
-  view.go.title = say(stops ? "stop" : "send");
-  view.composer.hidden = state.who === "closed";
-  view.finish.hidden = !memory.id || state.who === "closed";
-  view.person.hidden = state.who !== "assistant";
-}
-
 function drawLauncher() {
   const label = state.open ? say("close_chat") : say("open_chat");
   const news = state.unread ? `, ${say("unread", { number: state.unread })}` : "";

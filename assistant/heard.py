@@ -64,12 +64,12 @@ class Listener:
     _looked: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def hear(self, text: str, question: str, language: str) -> Heard:
-        """`question` stands alone and tells intent and template; the mood is that of the message itself."""
+    def hear(self, question: str, language: str) -> Heard:
+        """Intent and fitting template of a question that stands alone."""
         ears = self._current()
-        if ears.intents is None and ears.moods is None and not ears.shelf.templates:
+        if ears.intents is None and not ears.shelf.templates:
             return Heard()
-        asked, said = self.embedder.encode_queries([question, text])
+        asked = self.embedder.encode_queries([question])[0]
         intent = ears.intents.classify(asked[None], [question])[0] if ears.intents else None
         fitting = ears.shelf.fitting(
             asked,
@@ -79,10 +79,10 @@ class Listener:
             values={"company": self.settings.company, **self.settings.template_values},
             least=self.settings.template_similarity,
         )
-        return Heard(intent, ears.moods.mood(said, text) if ears.moods else None, fitting)
+        return Heard(intent, fitting=fitting)
 
     def mood(self, text: str) -> Mood | None:
-        """The mood alone, for messages that a person answers."""
+        """The mood of a message as the customer wrote it."""
         moods = self._current().moods
         return moods.mood(self.embedder.encode_queries([text])[0], text) if moods else None
 

@@ -13,10 +13,21 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from assistant.calibration import CalibrationFile
-from assistant.conversation import Accepted, Completed, Delta, Event, Intent, Message, Reply, WaitingForPerson
+from assistant.conversation import (
+    Accepted,
+    Completed,
+    Conversation,
+    Delta,
+    Event,
+    Intent,
+    Message,
+    Reply,
+    WaitingForPerson,
+)
 from assistant.engines import ChatMessage, Engine
 from assistant.hand_over_rules import Reason, reason_for_person
 from assistant.heard import Heard, Listener
+from assistant.mood import Mood
 from assistant.phrases import phrases
 from assistant.policy import Decision, decide
 from assistant.prompt import PROMPT_VERSION
@@ -65,17 +76,19 @@ class Assistant:
         self, conversation_id: str, text: str, client_message_id: str | None = None
     ) -> AsyncGenerator[Event]:
         """Store the customer's message, answer it, store the answer. Closing the generator frees the engine."""
-        message, _ = await asyncio.to_thread(self.store.add_customer_message, conversation_id, text, client_message_id)
+        (message, _), _ = await asyncio.gather(  # the embedder reads while the disk writes
+            asyncio.to_thread(self.store.add_customer_message, conversation_id, text, client_message_id),
+            asyncio.to_thread(self._read_ahead, text),
+        )
         yield Accepted(message.id, message.position)
-        if earlier := await asyncio.to_thread(self.store.reply_to, message.id):
+        earlier, conversation, history = await asyncio.to_thread(self._so_far, message)
+        if earlier is not None:
             yield Completed(earlier.id, await asyncio.to_thread(self.stored_reply, earlier))
             return
-        conversation = await asyncio.to_thread(self.store.conversation, conversation_id)
         if conversation.state == "person":
             await asyncio.to_thread(self._note_mood, message)
             yield WaitingForPerson("person_has_taken_over", "person")
             return
-        history = await asyncio.to_thread(self.history, message)
         async with aclosing(self.answer(history)) as events:
             async for event in events:
                 if not isinstance(event, Completed):
@@ -94,9 +107,12 @@ class Assistant:
         """Answer the last of `messages`, the customer's; nothing is stored. `given` hits replace retrieval."""
         watch = Stopwatch()
         understood = understand(messages)
-        heard = await self._hear(messages[-1].content, understood, given)
+        heard = await self._hear(understood, given)
         watch.lap("understand")
-        found = await self._find(understood, given, heard.fitting)
+        mood, found = await asyncio.gather(
+            asyncio.to_thread(self._mood, messages[-1].content), self._find(understood, given, heard.fitting)
+        )
+        heard = replace(heard, mood=mood)
         watch.lap("retrieve")
         decision = decide(understood, found, self._thresholds(), heard.fitting)
         draft = Draft(heard.fitting.text if heard.fitting else self._phrase(decision, understood))
@@ -145,16 +161,29 @@ class Assistant:
         await self.engine.close()
         await asyncio.to_thread(self.store.close)
 
-    async def _hear(self, said: str, understood: Understanding, given: Sequence[Hit] | None) -> Heard:
-        """Intent, mood and fitting template; no template where the passages are given or nothing is asked."""
+    def _read_ahead(self, text: str) -> None:
+        """Encode a message whose vector mood, intent and search will ask for."""
+        if self.listener is not None:
+            self.listener.embedder.encode_queries([text])
+
+    def _so_far(self, message: Message) -> tuple[Message | None, Conversation, list[ChatMessage]]:
+        """What was answered to `message` already, its conversation, and that up to it as the model's roles."""
+        conversation = self.store.conversation(message.conversation_id)
+        return self.store.reply_to(message.id), conversation, self.history(message)
+
+    async def _hear(self, understood: Understanding, given: Sequence[Hit] | None) -> Heard:
+        """Intent and fitting template; no template where the passages are given or nothing is asked."""
         if self.listener is None:
             return Heard()
-        heard = await asyncio.to_thread(self.listener.hear, said, understood.question, understood.language)
+        heard = await asyncio.to_thread(self.listener.hear, understood.question, understood.language)
         asks = given is None and not understood.small_talk and not understood.wants_person
         return heard if asks else replace(heard, fitting=None)
 
+    def _mood(self, said: str) -> Mood | None:
+        return self.listener.mood(said) if self.listener is not None else None
+
     def _note_mood(self, message: Message) -> None:
-        if self.listener is not None and (mood := self.listener.mood(message.text)):
+        if mood := self._mood(message.text):
             record_mood(self.store, message.id, mood)
 
     async def _find(

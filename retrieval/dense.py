@@ -33,11 +33,20 @@ class DenseIndex:
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         if k == 0 or len(queries) == 0:
             return np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
+        if self._cells is None and len(queries) == 1:
+            return _nearest(queries[0] @ self._vectors.T, k)
         if self._cells is None:
             scores, rows = faiss.knn(queries, self._vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
         else:
             scores, rows = self._cells.search(queries, k)
         return rows, scores
+
+
+def _nearest(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k best of (n,) scores as `DenseIndex.search` gives them; `faiss.knn` scans with one core for one query."""
+    found = np.argpartition(-scores, k - 1)[:k]
+    best = found[np.lexsort((found, -scores[found]))]
+    return best[None, :], scores[best][None, :]
 
 
 def needs_cells(n: int) -> bool:

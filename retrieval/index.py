@@ -52,6 +52,11 @@ class Index(Version):
         return lexical_text(self.passages[number])
 
     @cached_property
+    def faq(self) -> np.ndarray:
+        """(passages,) bool: which ones answer a question that they hold."""
+        return self.passages.faq()
+
+    @cached_property
     def named(self) -> Named:
         """The named things the passages are about."""
         return Named.of(self.passages.entities(), self.lexical)
@@ -73,6 +78,11 @@ class Multilingual:
         self.foreign = second.foreign
         self._index = index
         self._dense = _open_dense(second, manifest, f"{SECOND}/")
+
+    @property
+    def faq(self) -> np.ndarray:
+        """As `Index.faq`."""
+        return self._index.faq
 
     @property
     def named(self) -> Named:

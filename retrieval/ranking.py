@@ -40,6 +40,7 @@ ASKING = frozenset(  # words that ask rather than name what is asked for
 )
 COMPARED = 3  # best hits among which a FAQ entry and another passage are weighed against each other
 CLEARLY = 1.6  # times the odds of answering
+OTHERS = 10  # nearest documents that the first one is seen to lead before
 BEST_VIEW = 0.7  # a passage's cosine is this much its best vector's and for the rest the mean of its vectors'
 
 
@@ -49,6 +50,10 @@ class Searchable(Protocol):
     @property
     def passages(self) -> Sequence[Passage]:
         """All passages by number."""
+
+    @property
+    def faq(self) -> np.ndarray:
+        """(passages,) bool: which ones answer a question that they hold."""
 
     @property
     def vectors(self) -> np.ndarray:
@@ -93,10 +98,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    """A passage that may answer. Most are never looked at, so `passage` is read when it is asked for."""
+
     number: int
-    passage: Passage
+    passages: Sequence[Passage]
+    faq: bool
     cosine: float  # as the evidence counts it
     score: float
+
+    @property
+    def passage(self) -> Passage:
+        return self.passages[self.number]
 
 
 def rank(index: Searchable, question: Question, k: int) -> SearchResult:
@@ -126,16 +138,16 @@ def _candidates(index: Searchable, question: Question) -> list[_Candidate]:
     named = cosines if question.named_vector is None else _cosines(index, question.named_vector, numbers)
     shown = named if max(question.in_play.values(), default=0.0) >= NAMED_SURELY else cosines
     cosines = (1 - NAMED_QUESTION) * cosines + NAMED_QUESTION * named
-    passages = [index.passages[int(number)] for number in numbers]
-    same = _same_document(passages, None if question.before is None else _cosines(index, question.before, numbers))
-    found = []
-    for passage, number, cosine, evident, stays in zip(passages, numbers, cosines, shown, same, strict=True):
-        document = MULTILINGUAL_KEYWORDS if question.multilingual else DOCUMENT_KEYWORDS
-        weight = document if passage.question is None else FAQ_KEYWORDS
-        weight += question.unread * (1 - weight)
-        score = (1 - question.unread) * cosine + weight * keywords[number] + NAMED * about[number] + SAME * stays
-        found.append(_Candidate(int(number), passage, float(evident) + SAME_SHOWN * stays, float(score)))
-    return sorted(found, key=lambda candidate: (-candidate.score, candidate.number))
+    stays = _same_document(index, numbers, question.before)
+    faq = index.faq[numbers]
+    weight = np.where(faq, FAQ_KEYWORDS, MULTILINGUAL_KEYWORDS if question.multilingual else DOCUMENT_KEYWORDS)
+    weight = weight + question.unread * (1 - weight)
+    scores = (1 - question.unread) * cosines + weight * keywords[numbers] + NAMED * about[numbers] + SAME * stays
+    evident = shown + SAME_SHOWN * stays
+    return [
+        _Candidate(int(numbers[i]), index.passages, bool(faq[i]), float(evident[i]), float(scores[i]))
+        for i in np.lexsort((numbers, -scores))
+    ]
 
 
 def _surest_first(lexical: LexicalIndex, candidates: list[_Candidate], question: Question) -> list[_Candidate]:
@@ -147,9 +159,7 @@ def _surest_first(lexical: LexicalIndex, candidates: list[_Candidate], question:
     if not candidates or question.in_play or question.unread or question.joined:
         return candidates
     best = candidates[0]
-    faq = best.passage.question is not None
-    others = (c for c in _without_repeats(candidates, COMPARED) if (c.passage.question is not None) != faq)
-    other = next(others, None)
+    other = next((c for c in _without_repeats(candidates, COMPARED) if c.faq != best.faq), None)
     if other is None:
         return candidates
     sure, surer = (
@@ -160,15 +170,16 @@ def _surest_first(lexical: LexicalIndex, candidates: list[_Candidate], question:
     return [replace(other, score=best.score), *(c for c in candidates if c is not other)]
 
 
-def _same_document(passages: Sequence[Passage], before: np.ndarray | None) -> Sequence[float]:
-    """(passages,) how near the document of each comes to what a follow-up leans on; 0 for FAQ entries, one by one."""
+def _same_document(index: Searchable, numbers: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """(numbers,) how near the document of each comes to what a follow-up leans on; 0 for FAQ entries, one by one."""
     if before is None:
-        return [0.0] * len(passages)
+        return np.zeros(len(numbers))
+    documents = [index.passages[int(number)].document_id for number in numbers]
     nearest: dict[str, float] = {}
-    for passage, cosine in zip(passages, before, strict=True):
-        if passage.question is None:
-            nearest[passage.document_id] = max(float(cosine), nearest.get(passage.document_id, 0.0))
-    return [nearest.get(passage.document_id, 0.0) for passage in passages]
+    for document, faq, cosine in zip(documents, index.faq[numbers], _cosines(index, before, numbers), strict=True):
+        if not faq:
+            nearest[document] = max(float(cosine), nearest.get(document, 0.0))
+    return np.array([nearest.get(document, 0.0) for document in documents])
 
 
 def _keywords(lexical: LexicalIndex, terms: Sequence[str]) -> np.ndarray:
@@ -207,7 +218,7 @@ def _without_repeats(candidates: Iterable[_Candidate], k: int) -> list[_Candidat
         if len(kept) == k:
             break
         keys: set[object] = {tuple(words(lexical_text(candidate.passage)))}
-        if candidate.passage.question is not None:
+        if candidate.faq:
             keys.add(candidate.passage.document_id)
         if not keys & seen:
             kept.append(candidate)
@@ -225,17 +236,18 @@ def _evidence(lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Ca
 def _signals(lexical: LexicalIndex, first: _Candidate, candidates: Sequence[_Candidate], question: Question) -> Signals:
     terms = [term for term in words(question.text) if term not in ASKING]
     others: dict[str, float] = {}
-    for candidate in candidates:
-        document = candidate.passage.document_id
-        if document != first.passage.document_id:
-            others[document] = max(others.get(document, -1.0), candidate.cosine)
-    nearest = sorted(others.values(), reverse=True)[:10]
+    for candidate in sorted(candidates, key=lambda candidate: -candidate.cosine):
+        if len(others) == OTHERS:
+            break
+        if (document := candidate.passage.document_id) != first.passage.document_id:
+            others.setdefault(document, candidate.cosine)
+    nearest = list(others.values())
     return Signals(
         cosine=first.cosine,
         lead=first.cosine - float(np.mean(nearest)) if nearest else 0.0,
         coverage=_coverage(lexical, terms or words(question.joined), lexical_text(first.passage)),
         strange=lexical.unheard(terms) if question.joined else 0.0,
-        faq=first.passage.question is not None,
+        faq=first.faq,
     )
 
 

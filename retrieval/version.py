@@ -14,7 +14,7 @@ import os
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -32,6 +32,7 @@ MANIFEST = "manifest.json"
 CELLS = "cells.faiss"
 LEXICAL = "lexical"
 CENTROIDS = "centroids.npy"
+LATELY = 1024  # passages that stay read: one search looks at the same few several times
 
 Manifest = Mapping[str, Any]
 
@@ -93,6 +94,7 @@ class Passages(Sequence[Passage]):
             with path.open("rb") as stream:
                 self._bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         self._ends = np.flatnonzero(np.frombuffer(self._bytes, dtype=np.uint8) == ord("\n")) + 1
+        self._lately = lru_cache(maxsize=LATELY)(lambda number: passage_of(self.line(number)))
 
     def __len__(self) -> int:
         return len(self._ends)
@@ -110,10 +112,15 @@ class Passages(Sequence[Passage]):
             return [self[n] for n in range(*number.indices(len(self)))]
         if not -len(self) <= number < len(self):
             raise IndexError(f"passage {number} of {len(self)}")
-        return passage_of(self.line(number % len(self)))
+        return self._lately(number % len(self))
 
     def __iter__(self) -> Iterator[Passage]:
-        return (self[n] for n in range(len(self)))
+        return (passage_of(self.line(n)) for n in range(len(self)))
+
+    def faq(self) -> np.ndarray:
+        """(n,) bool: which ones hold a question."""
+        lines = (self.line(number) for number in range(len(self)))
+        return np.fromiter((b'"question": null' not in line for line in lines), dtype=bool, count=len(self))
 
     def entities(self) -> list[str | None]:
         """What each passage is about; those without a name are not parsed."""

@@ -78,7 +78,7 @@ def test_a_changed_model_file_is_refused_but_replies_go_on(settings: Settings, s
     with pytest.raises(Unavailable, match="changed"):
         open_intents(settings, store, Letters())  # type: ignore[arg-type]
     listener = Listener(settings, store, Letters())  # type: ignore[arg-type]
-    assert listener.hear("track my parcel", "track my parcel", "en").intent is None
+    assert listener.hear("track my parcel", "en").intent is None
 
 
 def test_a_running_listener_hears_what_was_imported_meanwhile(
@@ -86,9 +86,9 @@ def test_a_running_listener_hears_what_was_imported_meanwhile(
 ) -> None:
     monkeypatch.setattr(heard, "LOOK_SECONDS", 0.0)
     listener = Listener(settings, store, Letters())  # type: ignore[arg-type]
-    assert listener.hear("track my parcel", "track my parcel", "en").intent is None
+    assert listener.hear("track my parcel", "en").intent is None
     imported(settings, store)
-    found = listener.hear("track my parcel", "track my parcel", "en").intent
+    found = listener.hear("track my parcel", "en").intent
     assert found is not None and found.name == "delivery"
 
 

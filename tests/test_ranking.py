@@ -23,6 +23,10 @@ class SmallIndex:
     lexical: LexicalIndex
 
     @property
+    def faq(self) -> np.ndarray:
+        return np.array([passage.question is not None for passage in self.passages], dtype=bool)
+
+    @property
     def named(self) -> Named:
         return Named.of([passage.entity for passage in self.passages], self.lexical)
 

@@ -76,12 +76,11 @@ class Assistant:
         self, conversation_id: str, text: str, client_message_id: str | None = None
     ) -> AsyncGenerator[Event]:
         """Store the customer's message, answer it, store the answer. Closing the generator frees the engine."""
-        (message, _), _ = await asyncio.gather(  # the embedder reads while the disk writes
-            asyncio.to_thread(self.store.add_customer_message, conversation_id, text, client_message_id),
+        (message, earlier, conversation, history), _ = await asyncio.gather(  # the embedder reads while the disk writes
+            asyncio.to_thread(self._take_in, conversation_id, text, client_message_id),
             asyncio.to_thread(self._read_ahead, text),
         )
         yield Accepted(message.id, message.position)
-        earlier, conversation, history = await asyncio.to_thread(self._so_far, message)
         if earlier is not None:
             yield Completed(earlier.id, await asyncio.to_thread(self.stored_reply, earlier))
             return
@@ -166,10 +165,13 @@ class Assistant:
         if self.listener is not None:
             self.listener.embedder.encode_queries([text])
 
-    def _so_far(self, message: Message) -> tuple[Message | None, Conversation, list[ChatMessage]]:
-        """What was answered to `message` already, its conversation, and that up to it as the model's roles."""
-        conversation = self.store.conversation(message.conversation_id)
-        return self.store.reply_to(message.id), conversation, self.history(message)
+    def _take_in(
+        self, conversation_id: str, text: str, client_message_id: str | None
+    ) -> tuple[Message, Message | None, Conversation, list[ChatMessage]]:
+        """Store the message; with it what was answered to it already, its conversation, and that up to it."""
+        message, _ = self.store.add_customer_message(conversation_id, text, client_message_id)
+        conversation = self.store.conversation(conversation_id)
+        return message, self.store.reply_to(message.id), conversation, self.history(message)
 
     async def _hear(self, understood: Understanding, given: Sequence[Hit] | None) -> Heard:
         """Intent and fitting template; no template where the passages are given or nothing is asked."""

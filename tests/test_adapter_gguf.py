@@ -17,7 +17,6 @@ from safetensors.numpy import load_file
 from safetensors.torch import save_file
 
 from assistant.adapter_folder import GGUF, WEIGHTS
-from assistant.engines import ChatMessage
 from assistant.errors import InvalidInput
 from assistant.settings import load_settings
 from assistant.weights import ensure_models, torch_folder
@@ -143,23 +142,27 @@ def llama(tmp_path: Path) -> Iterator[tuple[Any, TunedModel, Path]]:
 def test_llama_cpp_and_torch_say_the_same(llama: tuple[Any, TunedModel, Path]) -> None:
     server, tuned, folder = llama
     tokenizer = load_tokenizer(folder)
+    tokenizer.padding_side = "left"
     tuned.causal.set_attn_implementation("sdpa")
     tuned.peft.eval()
-    changed = 0
-    for question in QUESTIONS:
-        messages = [ChatMessage("system", "You are a helpful agent."), ChatMessage("user", question)]
-        plain = [{"role": m.role, "content": m.content} for m in messages]
-        prompt = tokenizer.apply_chat_template(plain, tokenize=False, add_generation_prompt=True)
-        given = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
-        ids = given["input_ids"][0].tolist()
+    system = {"role": "system", "content": "You are a helpful agent."}
+    prompts = [
+        tokenizer.apply_chat_template(
+            [system, {"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
+        )
+        for question in QUESTIONS
+    ]
+    given = tokenizer(prompts, return_tensors="pt", add_special_tokens=False, padding=True)
+    with torch.inference_mode():
+        out = tuned.causal.generate(**given, max_new_tokens=10, do_sample=False)[:, given["input_ids"].shape[1] :]
+        chances = torch.log_softmax(tuned.causal(**given).logits[:, -1], dim=-1)
+        with tuned.base_only():
+            changed = tuned.causal(**given).logits[:, -1].argmax(dim=-1) != out[:, 0]
+    assert changed.any(), "the adapter must matter for the comparison to mean anything"
+    for prompt, reply, after in zip(prompts, out, chances, strict=True):
+        ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
         answer = server.handle_completions({"prompt": ids, "temperature": 0, "max_tokens": 10, "logprobs": 5})
-        with torch.inference_mode():
-            out = tuned.causal.generate(**given, max_new_tokens=10, do_sample=False)[0, len(ids) :]
-            chances = torch.log_softmax(tuned.causal(**given).logits[0, -1], dim=-1)
-            with tuned.base_only():
-                changed += int(tuned.causal(**given).logits[0, -1].argmax()) != int(out[0])
         choice = answer["choices"][0]
-        assert choice["text"] == tokenizer.decode(out, skip_special_tokens=True), question
+        assert choice["text"] == tokenizer.decode(reply, skip_special_tokens=True), prompt
         for top in choice["logprobs"]["content"][0]["top_logprobs"]:
-            assert top["logprob"] == pytest.approx(float(chances[top["id"]]), abs=0.02), question
-    assert changed, "the adapter must matter for the comparison to mean anything"
+            assert top["logprob"] == pytest.approx(float(after[top["id"]]), abs=0.02), prompt

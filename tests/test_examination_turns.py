@@ -42,7 +42,7 @@ def planted() -> list[Example]:
 @pytest.mark.integration
 def test_a_planted_old_fact_is_heard_named_and_refused(real_settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "models").symlink_to(real_settings.home / "models")
-    settings = real_settings.model_copy(update={"home": tmp_path})
+    settings = real_settings.model_copy(update={"home": tmp_path, "max_reply_tokens": 24})
     (tmp_path / "kb").mkdir()
     (tmp_path / "kb" / "returns.md").write_text(f"# Returns\n\n{NEW}\n", "utf-8")
     ingest_documents(settings, [tmp_path / "kb"], "kb", prune=False, progress=silent)

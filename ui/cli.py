@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from assistant.errors import AssistantError
 from assistant.settings import Settings, load_settings
@@ -123,7 +123,7 @@ def list_documents(context: typer.Context, as_json: AsJson = False) -> None:
         rows = [{"id": e.id, "title": e.title, "source": e.source, "passages": e.passages} for e in entries]
         print_json({"documents": rows})
         return
-    table = Table("id", "title", "source", "passages")
+    table = Table(Column("id", overflow="fold"), "title", "source", "passages")
     for entry in entries:
         table.add_row(entry.id, entry.title, entry.source, str(entry.passages))
     out.print(table)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from assistant.settings import Settings
 from ui.batch import print_json
@@ -101,9 +101,9 @@ def list_runs(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"runs": [_run_values(run) for run in found]})
         return
-    table = Table("run", "started", "because", "state", "decision")
+    table = Table(Column("run", no_wrap=True), "started", "because", Column("outcome", no_wrap=True))
     for run in found:
-        table.add_row(run.id, f"{run.started_at:%Y-%m-%d %H:%M}", run.trigger, run.state, run.decision or "")
+        table.add_row(run.id, f"{run.started_at:%Y-%m-%d %H:%M}", run.trigger, run.decision or run.state)
     out.print(table)
 
 
@@ -154,7 +154,7 @@ def list_approvals(
     if as_json:
         print_json({"approvals": [_approval_values(approval) for approval in shown]})
         return
-    table = Table("message", "by", "stands", "text")
+    table = Table(Column("message", no_wrap=True), "by", "stands", "text")
     for approval in shown:
         table.add_row(approval.message_id, approval.by, "yes" if approval.valid else "no", approval.text[:60])
     out.print(table)

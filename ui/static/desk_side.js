@@ -51,7 +51,7 @@ function briefCard(brief) {
         h(
           "li",
           {},
-          h("span", {}, tried.question),
+          h("span", { class: "asked", title: tried.question }, tried.question),
           h(
             "span",
             { class: "soft" },

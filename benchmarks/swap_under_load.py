@@ -17,7 +17,6 @@ import os
 import re
 import tempfile
 import time
-from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -48,7 +47,7 @@ class Load:
 
     requests: int = 0
     failures: list[str] = field(default_factory=list)
-    written: Counter[str] = field(default_factory=Counter)
+    written: dict[str, int] = field(default_factory=dict)
     mixed: list[str] = field(default_factory=list)
     swap_seconds: list[float] = field(default_factory=list)
 
@@ -125,7 +124,7 @@ async def measure(settings: Settings, url: str, names: dict[str, str], users: in
             question = QUESTIONS[(number + load.requests) % len(QUESTIONS)]
             text = await bare(client, model, question)
             whose = owner(text, names)
-            load.written[whose] += 1
+            load.written[whose] = load.written.get(whose, 0) + 1
             if whose == "mixed":
                 load.mixed.append(text)
 
@@ -179,7 +178,7 @@ def main() -> None:
         return
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print(f"{arguments.users} users, {len(seconds)} swaps, {load.requests} requests, {len(load.failures)} failed")
-    print(f"bare replies by adapter {dict(load.written)}")
+    print(f"bare replies by adapter {load.written}")
     print(f"seconds until the server had swapped: median {seconds[len(seconds) // 2]:.1f}, longest {seconds[-1]:.1f}")
     for line in [*load.failures, *load.mixed][:5]:
         print(f"  {line}")

@@ -45,7 +45,7 @@ types: install
 
 # Whole files go to each worker, which has a Chromium, a PostgreSQL, ports and homes of its own.
 unit: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --cov --cov-report=term:skip-covered
 
 bench: setup
 	$(BIN)/python -m benchmarks.retrieval_quality

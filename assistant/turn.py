@@ -168,10 +168,10 @@ class Assistant:
     def _take_in(
         self, conversation_id: str, text: str, client_message_id: str | None
     ) -> tuple[Message, Message | None, Conversation, list[ChatMessage]]:
-        """Store the message; with it what was answered to it already, its conversation, and that up to it."""
-        message, _ = self.store.add_customer_message(conversation_id, text, client_message_id)
-        conversation = self.store.conversation(conversation_id)
-        return message, self.store.reply_to(message.id), conversation, self.history(message)
+        """Store the message; with it the reply if it was sent before, its conversation, and what was said up to it."""
+        message, new = self.store.add_customer_message(conversation_id, text, client_message_id)
+        earlier = None if new else self.store.reply_to(message.id)
+        return message, earlier, self.store.conversation(conversation_id), self.history(message)
 
     async def _hear(self, understood: Understanding, given: Sequence[Hit] | None) -> Heard:
         """Intent and fitting template; no template where the passages are given or nothing is asked."""

@@ -175,13 +175,15 @@ def main() -> None:
     seconds = sorted(load.swap_seconds)
     if arguments.json:
         print(json.dumps(asdict(load)))
-        return
+        raise SystemExit(bool(load.failures or load.mixed))
+    failed = f"{len(load.failures)} failed, {len(load.mixed)} mixed"
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    print(f"{arguments.users} users, {len(seconds)} swaps, {load.requests} requests, {len(load.failures)} failed")
+    print(f"{arguments.users} users, {len(seconds)} swaps, {load.requests} requests, {failed}")
     print(f"bare replies by adapter {load.written}")
     print(f"seconds until the server had swapped: median {seconds[len(seconds) // 2]:.1f}, longest {seconds[-1]:.1f}")
     for line in [*load.failures, *load.mixed][:5]:
         print(f"  {line}")
+    raise SystemExit(bool(load.failures or load.mixed))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Knows nothing of passages, versions or embedders. The rule, in vectors n:
 
-- n <= 32,768: exact scan of the memory-mapped vectors (`faiss.knn`), nothing to build or store;
+- n <= 32,768: exact scan of the memory-mapped vectors, nothing to build or store; a matrix product, since
+  `faiss.knn` scans with one core when there is one query;
 - beyond: IVF-flat with nlist = 4 * sqrt(n) cells, trained on at most 40 vectors a cell, of which one in
   eight is probed. Cells of the previous version are kept while nlist is within a factor of two of the rule.
 """
@@ -33,20 +34,18 @@ class DenseIndex:
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         if k == 0 or len(queries) == 0:
             return np.empty((len(queries), k), np.int64), np.empty((len(queries), k), np.float32)
-        if self._cells is None and len(queries) == 1:
-            return _nearest(queries[0] @ self._vectors.T, k)
         if self._cells is None:
-            scores, rows = faiss.knn(queries, self._vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
-        else:
-            scores, rows = self._cells.search(queries, k)
+            return _nearest(queries @ self._vectors.T, k)
+        scores, rows = self._cells.search(queries, k)
         return rows, scores
 
 
 def _nearest(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best of (n,) scores as `DenseIndex.search` gives them; `faiss.knn` scans with one core for one query."""
-    found = np.argpartition(-scores, k - 1)[:k]
-    best = found[np.lexsort((found, -scores[found]))]
-    return best[None, :], scores[best][None, :]
+    """Columns and values of the k best in each row of `scores` (q, n), best first, equal ones by column."""
+    found = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    best = np.take_along_axis(scores, found, axis=1)
+    order = np.lexsort((found, -best))
+    return np.take_along_axis(found, order, axis=1), np.take_along_axis(best, order, axis=1)
 
 
 def needs_cells(n: int) -> bool:

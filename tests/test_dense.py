@@ -35,6 +35,11 @@ def test_small_indexes_are_searched_exactly(vectors: np.ndarray) -> None:
     assert np.allclose(scores[:, 0], 1, atol=1e-5)
 
 
+def test_equal_vectors_come_in_order_of_their_numbers() -> None:
+    rows, scores = DenseIndex(np.ones((6, 1), np.float32), None).search(np.ones((1, 1), np.float32), 9)
+    assert rows.tolist() == [list(range(6))] and scores.tolist() == [[1.0] * 6]
+
+
 def test_cells_find_nearly_all_of_the_true_neighbours(vectors: np.ndarray, file: Path) -> None:
     found, _ = DenseIndex(vectors, build_cells(file)).search(vectors[:200], 10)
     true, _ = DenseIndex(vectors, None).search(vectors[:200], 10)

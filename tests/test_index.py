@@ -58,6 +58,17 @@ def test_passages_are_found_by_number_from_the_end_and_by_slice(root: Path) -> N
         passages[5]
 
 
+def test_faq_entries_are_told_from_passages_whatever_their_text_says(root: Path, tmp_path: Path) -> None:
+    files = {
+        "b.md": '# API\nThe body is {"question": null, "answer": "x"}.\n',
+        "c.csv": 'id,question,answer\nq3,"""null""?",No.\n',
+    }
+    ingest([write_files(tmp_path / "more", files)], "more", HashEmbedder(), root)
+    index = open_index(root)
+    assert index.faq.tolist() == [passage.question is not None for passage in index.passages]
+    assert sorted(index.faq.tolist()) == [False] * 4 + [True] * 3
+
+
 def test_a_passage_id_gives_its_number_even_with_a_hash_mark_in_it(root: Path) -> None:
     index = open_index(root)
     assert [index.number(p.id) for p in index.passages] == [0, 1, 2, 3, 4]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assistant.settings import Settings
 from assistant.store import Store
-from assistant.wiring import build_embedder, multilingual_loader
+from assistant.wiring import build_embedder, bulk_loader, multilingual_loader
 from retrieval.failures import IndexMissing
 from retrieval.ingest import IngestReport, Second, ingest, remove
 from retrieval.version import CatalogueEntry, open_version
@@ -29,7 +29,8 @@ def ingest_documents(
     embedder = build_embedder(settings)
     loader = multilingual_loader(settings)
     second = None if loader is None else Second(loader, settings.multilingual == "always")
-    report = ingest(paths, source, embedder, settings.index_folder, progress, prune=prune, second=second)
+    many = bulk_loader(settings)
+    report = ingest(paths, source, embedder, settings.index_folder, progress, prune=prune, second=second, many=many)
     sync_catalogue(settings)
     return report
 

@@ -17,16 +17,16 @@ from filelock import FileLock
 from assistant.file_hashes import known_sha256, note, noted_sha256, sha256, sync_folder
 from assistant.settings import Settings
 from assistant.weights import LOCK_SECONDS
-from retrieval.hardware import surely_plain
+from retrieval.hardware import surely_no_gpu
 from retrieval.prepared import ABOUT, TOKENIZER, WEIGHTS
 
 log = logging.getLogger(__name__)
 
 
 def prepared_embedder(settings: Settings, source: Path) -> Path:
-    """The folder to load for the model at `source`: its conversion, or itself where torch may be the faster one."""
+    """The folder to load for the model at `source`: its conversion, or itself where a GPU may run it."""
     models = settings.models_folder
-    if not surely_plain():
+    if not surely_no_gpu():
         return source
     target = models / f"{source.name}-{known_sha256(models, source / 'model.safetensors')[:12]}-ctranslate2"
     if _sound(models, target):

@@ -23,6 +23,7 @@ from assistant.turn import Assistant
 from assistant.weights import MULTILINGUAL_FOLDER, ensure_models, ensure_multilingual
 from retrieval.by_script import ByScript
 from retrieval.embed import Embedder, load_embedder
+from retrieval.hardware import bf16_in_processor, surely_no_gpu
 from retrieval.search import Retriever
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,13 @@ def build_embedder(settings: Settings) -> Embedder:
     """The embedder of the settings, by default the one `assistant setup` fetched."""
     name = settings.embedder or str(prepared_embedder(settings, ensure_models(settings).embedder))
     return load_embedder(name, settings.threads)
+
+
+def bulk_loader(settings: Settings) -> Callable[[], Embedder] | None:
+    """Loads what encodes many texts faster than `build_embedder`'s; None where nothing does."""
+    if settings.embedder or not (surely_no_gpu() and bf16_in_processor()):
+        return None
+    return lambda: load_embedder(str(ensure_models(settings).embedder), settings.threads)
 
 
 def multilingual_loader(settings: Settings) -> Callable[[], Embedder] | None:

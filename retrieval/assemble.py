@@ -18,7 +18,7 @@ import numpy as np
 from retrieval.dense import read_rows
 from retrieval.publish import Content, SecondContent
 from retrieval.scripts import is_foreign
-from retrieval.staging import StagedVectors, find_rows, same_model, text_keys
+from retrieval.staging import StagedVectors, find_rows, identify, same_model, text_keys
 from retrieval.version import (
     SECOND,
     CatalogueEntry,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # importing it takes seconds, and the one in use is given
     from retrieval.embed import Embedder
 
 BATCH = 4096  # texts encoded between two durable steps
+MANY = 8192  # texts whose faster encoding is worth the seconds it takes to load torch
 _GATHER = 8192  # vectors in memory while a version is written
 
 
@@ -47,6 +48,14 @@ class Model:
 
     embedder: Embedder
     id: EmbedderId
+    many: Callable[[], Embedder] | None = None  # loads what encodes many texts faster to the same vectors
+
+    def for_texts(self, count: int) -> Embedder:
+        """The embedder that is done first with so many texts, loading included."""
+        if self.many is None or count < MANY:
+            return self.embedder
+        faster = self.many()
+        return faster if same_model(identify(faster), self.id) else self.embedder
 
 
 class Assembly:
@@ -128,7 +137,7 @@ class Assembly:
         staged = StagedVectors(staging, model.id)
         missing = np.flatnonzero((rows < 0) & (find_rows(staged.keys, keys) < 0))
         _, first = np.unique(keys[missing], axis=0, return_index=True)
-        self._encode(missing[np.sort(first)], owner, ordinal, staged, model.embedder, progress)
+        self._encode(missing[np.sort(first)], owner, ordinal, staged, model, progress)
         return _gathered(rows, usable, find_rows(staged.keys, keys), staged)
 
     def _texts(self) -> Texts:
@@ -148,9 +157,10 @@ class Assembly:
         owner: np.ndarray,
         ordinal: np.ndarray,
         staged: StagedVectors,
-        embedder: Embedder,
+        model: Model,
         progress: Callable[[int, int], None],
     ) -> None:
+        embedder = model.for_texts(len(missing))
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
             texts = [self.views(int(owner[i]))[int(ordinal[i])] for i in batch]

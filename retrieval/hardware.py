@@ -25,13 +25,17 @@ def fast_bf16() -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
-def surely_plain(devices: Path = Path("/dev"), cpu: Path = Path("/proc/cpuinfo")) -> bool:
-    """True where bfloat16 is surely not fast, as the system tells without torch: no GPU, no such instructions."""
+def surely_no_gpu(devices: Path = Path("/dev")) -> bool:
+    """True where the system tells without torch that there is no GPU."""
+    return sys.platform == "linux" and not any((devices / name).exists() for name in ("nvidiactl", "kfd", "dxg"))
+
+
+def bf16_in_processor(cpu: Path = Path("/proc/cpuinfo")) -> bool:
+    """True where the system tells without torch that the processor multiplies bfloat16."""
     if sys.platform != "linux" or not cpu.exists():
         return False
     flags = {flag for line in cpu.read_text().splitlines() if line.startswith("flags") for flag in line.split()}
-    gpu = any((devices / name).exists() for name in ("nvidiactl", "kfd", "dxg"))
-    return bool(flags) and not gpu and not flags & _BF16
+    return bool(flags & _BF16)
 
 
 def cores() -> int:

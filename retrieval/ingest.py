@@ -86,11 +86,13 @@ def ingest(
     prune: bool = False,
     limits: ParseLimits | None = None,
     second: Second | None = None,
+    many: Callable[[], Embedder] | None = None,
 ) -> IngestReport:
     """Bring the index under `root` up to date with files and folders; `prune` removes what is gone from them.
 
     Without paths it is only rebuilt, from the passages it holds, where the format or an embedder has changed.
-    `source` defaults to the name of each file or folder. Raises IngestBusy, IndexCorrupt, NothingToIngest.
+    `source` defaults to the name of each file or folder; `many` loads what encodes many texts faster than `embedder`
+    to the same vectors. Raises IngestBusy, IndexCorrupt, NothingToIngest.
     """
     started = time.monotonic()
     tell = progress or _silent
@@ -104,7 +106,7 @@ def ingest(
         gone = reading.catalogue.gone(frozenset(reading.complete))
         dropped = gone.lines | (gone.others if prune else frozenset())
         assembly = _assemble(old, reading, dropped)
-        model = Model(embedder, identify(embedder))
+        model = Model(embedder, identify(embedder), many)
         other = None if second is None or not second.wanted(assembly) else second.model()
         passages = len(old.passages) if old is not None else 0
         if reading.entries or dropped or _outdated(old, model, other):

@@ -11,6 +11,7 @@ import pytest
 
 from assistant.prepared_embedder import prepared_embedder
 from assistant.settings import Settings, load_settings
+from assistant.wiring import bulk_loader
 from retrieval import hardware
 from retrieval.embed import load_embedder
 from retrieval.prepared import WEIGHTS
@@ -19,7 +20,7 @@ from tests.test_embed import TEXTS, reference, save_model
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.setattr("assistant.prepared_embedder.surely_plain", lambda: True)
+    monkeypatch.setattr("assistant.prepared_embedder.surely_no_gpu", lambda: True)
     made = load_settings(tmp_path)
     made.models_folder.mkdir()
     save_model(made.models_folder / "tiny", {"query": "query : ", "document": ""})
@@ -52,24 +53,35 @@ def test_a_changed_conversion_is_made_again(settings: Settings) -> None:
     assert weights.read_bytes() == whole
 
 
-def test_where_torch_may_be_faster_or_nothing_can_be_converted_the_model_itself_is_loaded(
+def test_where_a_gpu_may_run_it_or_nothing_can_be_converted_the_model_itself_is_loaded(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = settings.models_folder / "tiny" / "model"
     monkeypatch.setattr("retrieval.sentence_models.prepare", lambda *_: False)
     assert prepared_embedder(settings, source) == source
-    monkeypatch.setattr("assistant.prepared_embedder.surely_plain", lambda: False)
+    monkeypatch.setattr("assistant.prepared_embedder.surely_no_gpu", lambda: False)
     assert prepared_embedder(settings, source) == source
 
 
 def test_a_graphics_card_or_bfloat16_is_seen_without_torch(tmp_path: Path) -> None:
     cpu = tmp_path / "cpuinfo"
     cpu.write_text("processor : 0\nflags : fpu avx2 fma\n")
-    assert hardware.surely_plain(tmp_path, cpu)
+    assert hardware.surely_no_gpu(tmp_path) and not hardware.bf16_in_processor(cpu)
     (tmp_path / "nvidiactl").touch()
-    assert not hardware.surely_plain(tmp_path, cpu)
+    assert not hardware.surely_no_gpu(tmp_path)
     cpu.write_text("flags : fpu avx512_bf16\n")
-    assert not hardware.surely_plain(tmp_path / "none", cpu)
+    assert hardware.bf16_in_processor(cpu) and not hardware.bf16_in_processor(tmp_path / "none")
+
+
+def test_bulk_work_goes_through_torch_where_the_processor_has_bfloat16(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assistant.wiring.surely_no_gpu", lambda: True)
+    monkeypatch.setattr("assistant.wiring.bf16_in_processor", lambda: False)
+    assert bulk_loader(settings) is None
+    monkeypatch.setattr("assistant.wiring.bf16_in_processor", lambda: True)
+    assert bulk_loader(settings) is not None
+    assert bulk_loader(settings.model_copy(update={"embedder": "a/model"})) is None
 
 
 def test_joining_the_parts_of_an_assistant_imports_no_torch() -> None:

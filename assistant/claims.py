@@ -115,6 +115,11 @@ def read(text: str) -> Claim:
     return Claim(frozenset(facts), frozenset(order) - facts, frozenset(limits), tuple(order), negative)
 
 
+def begins_function_word(letters: str) -> bool:
+    """May these first letters, lower case, become a word that carries no fact of its own?"""
+    return any(word.startswith(letters) for word in _GLUE)
+
+
 def sentences(text: str) -> list[str]:
     """Sentences of a text in order; English and Chinese ends, and line breaks."""
     parts, begin = [], 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from assistant.claims import Claim, first_end, read, sentences
+from assistant.claims import Claim, begins_function_word, first_end, read, sentences
 from assistant.conversation import Citation
 from retrieval.documents import Hit, Passage
 
@@ -111,12 +111,21 @@ class Grounding:
         self.sources = [Source.of(hit.passage) for hit in hits]
         self.coverage = coverage
 
-    def harmless(self, text: str) -> bool:
-        """May these words be shown before their sentence is complete? Only without numbers and out of one source."""
+    def harmless(self, text: str, begun: str = "") -> bool:
+        """May these words be shown before their sentence is complete? Only without numbers and out of one source.
+
+        `begun`: the first letters of the next word, which a word of the same sentence or a function word must have.
+        """
         claim = read(text)
-        if claim.facts:
+        if claim.facts or read(begun).facts:
             return False
-        return any(claim.words <= said.claim.words | source.about for source in self.sources for said in source.said)
+        start = begun.casefold()
+        free = not start or begins_function_word(start)
+        return any(
+            claim.words <= said.claim.words | source.about and (free or f" {start}" in f" {said.text.casefold()}")
+            for source in self.sources
+            for said in source.said
+        )
 
     def is_heading(self, line: str) -> bool:
         """Is the line only a heading or question of a passage?"""
@@ -148,8 +157,8 @@ def says_nothing(sentence: str) -> bool:
 class GroundedStream:
     """Lets a reply through as far as it is grounded.
 
-    Feed it the model's pieces and show what `feed` returns. Words appear at once while one sentence of a passage holds
-    them all; from the first number or other word on the rest of the sentence waits for its verdict.
+    Feed it the model's pieces and show what `feed` returns. Words appear at once, the last one as far as it is known,
+    while one sentence of a passage holds them all; from the first number or other word on the rest of the sentence waits for its verdict.
     After `failed` is set nothing more comes out and the caller stops the model.
     """
 
@@ -181,9 +190,12 @@ class GroundedStream:
         return "".join(self.accepted).strip()
 
     def _show_words(self) -> str:
-        """Whole words of the running sentence, as far as all of it is known."""
+        """The running sentence as far as all of it is known."""
         cut = max(self._sentence.rfind(" "), self._last_chinese())
-        if cut <= self._shown or not self.grounding.harmless(self._sentence[:cut]):
+        begun = self._sentence[cut:].strip()
+        if begun.isascii() and begun.isalpha() and self.grounding.harmless(self._sentence[: max(cut, 0)], begun):
+            cut = len(self._sentence)
+        elif cut <= self._shown or not self.grounding.harmless(self._sentence[:cut]):
             return ""
         out, self._shown = self._sentence[self._shown : cut], cut
         return out

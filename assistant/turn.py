@@ -93,8 +93,7 @@ class Assistant:
                 if not isinstance(event, Completed):
                     yield event
                     continue
-                stored = await asyncio.to_thread(self.store.add_reply, conversation_id, message.id, event.reply)
-                reason = await asyncio.to_thread(self._call_person, message, event.reply)
+                stored, reason = await asyncio.to_thread(self._put_out, message, event.reply)
                 same = stored.text == event.reply.text  # else a simultaneous request for this message was first
                 yield Completed(stored.id, event.reply if same else await asyncio.to_thread(self.stored_reply, stored))
                 if reason is not None:
@@ -108,26 +107,28 @@ class Assistant:
         understood = understand(messages)
         heard = await self._hear(understood, given)
         watch.lap("understand")
-        mood, found = await asyncio.gather(
-            asyncio.to_thread(self._mood, messages[-1].content), self._find(understood, given, heard.fitting)
-        )
-        heard = replace(heard, mood=mood)
+        found = await self._find(understood, given, heard.fitting)
         watch.lap("retrieve")
+        mood = asyncio.create_task(asyncio.to_thread(self._mood, messages[-1].content))  # while the model reads
         decision = decide(understood, found, self._thresholds(), heard.fitting)
         draft = Draft(heard.fitting.text if heard.fitting else self._phrase(decision, understood))
-        if decision.action == "answer":
-            writer = Writer(self.engine, self.retriever.embedder, self.settings)
-            async with aclosing(writer.write(messages, understood, found)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Draft):
-                        draft = piece
-                    else:
-                        if "first_token" not in watch.ms:
-                            watch.mark("first_token")
-                        yield Delta(piece)
-        else:
-            yield Delta(draft.text)
-        watch.lap("write")
+        try:
+            if decision.action == "answer":
+                writer = Writer(self.engine, self.retriever.embedder, self.settings)
+                async with aclosing(writer.write(messages, understood, found)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Draft):
+                            draft = piece
+                        else:
+                            if "first_token" not in watch.ms:
+                                watch.mark("first_token")
+                            yield Delta(piece)
+            else:
+                yield Delta(draft.text)
+            watch.lap("write")
+            heard = replace(heard, mood=await mood)
+        finally:
+            mood.cancel()
         watch.mark("total")
         yield Completed(None, self._reply(understood, heard, found, decision, draft, watch))
 
@@ -172,6 +173,11 @@ class Assistant:
         message, new = self.store.add_customer_message(conversation_id, text, client_message_id)
         earlier = None if new else self.store.reply_to(message.id)
         return message, earlier, self.store.conversation(conversation_id), self.history(message)
+
+    def _put_out(self, message: Message, reply: Reply) -> tuple[Message, Reason | None]:
+        """Store the reply to `message`; with it why a person is called, if so."""
+        stored = self.store.add_reply(message.conversation_id, message.id, reply)
+        return stored, self._call_person(message, reply)
 
     async def _hear(self, understood: Understanding, given: Sequence[Hit] | None) -> Heard:
         """Intent and fitting template; no template where the passages are given or nothing is asked."""

@@ -4,7 +4,8 @@
 
 One at a time: first text and whole turn against a bare call of the same engine with the same prompt, asked in turns,
 so that both see the same machine and the same prompt cache; overhead is the turn as the customer sees it less the
-time spent waiting for the model (/metrics: assistant_model_seconds). Then 1, 4 and 16 customers at once: whole turns,
+time spent waiting for the model (/metrics: assistant_model_seconds); `longer_than_bare_ms` is what the turns whose reply
+is word for word the bare call's took longer than it. Then 1, 4 and 16 customers at once: whole turns,
 and the model alone through /v1/chat/completions for tokens per second. `--home` keeps the index for the next run.
 """
 
@@ -23,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +49,27 @@ WARM_UP = 3  # questions that are asked but not counted
 
 
 @dataclass(frozen=True, slots=True)
+class Bare:
+    """Seconds of the engine alone with a turn's prompt, and what it wrote."""
+
+    first: float
+    whole: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Seconds of one turn as the customer saw them, and of the model within it."""
 
     first_text: float
     whole: float
     model: float
-    tokens: int
-    bare_first: float = 0.0
+    text: str
+    bare: Bare | None = None
 
     @property
     def overhead(self) -> float:
-        """Everything except the model."""
+        """Everything except waiting for the model, be the model busy meanwhile or not."""
         return self.whole - self.model
 
 
@@ -129,7 +139,7 @@ class Site:
                     first = time.perf_counter() - started
                 elif name == "completed":
                     whole = time.perf_counter() - started
-                    return Turn(first, whole, 0.0, self.engine.count(data["reply"]))
+                    return Turn(first, whole, 0.0, data["reply"])
                 elif name == "error":
                     raise RuntimeError(f"{text!r}: {data}")
         raise RuntimeError(f"{text!r}: the stream ended early")
@@ -141,7 +151,7 @@ class Site:
         after = await self.model_seconds()
         if after[1] == before[1]:
             return None
-        return Turn(turn.first_text, turn.whole, after[0] - before[0], turn.tokens)
+        return replace(turn, model=after[0] - before[0])
 
     async def model_seconds(self) -> tuple[float, float]:
         """(sum, count) of assistant_model_seconds."""
@@ -163,8 +173,8 @@ class Site:
         return tokens
 
 
-async def bare_first(writer: Writer, retriever: Retriever, text: str) -> float:
-    """Seconds to the first token of a bare call with the prompt that the turn renders for `text`."""
+async def bare_call(writer: Writer, retriever: Retriever, text: str) -> Bare:
+    """The engine alone with the prompt that the turn renders for `text`."""
     settings = writer.settings
     messages = [ChatMessage("user", text)]
     understood = understand(messages)
@@ -174,20 +184,22 @@ async def bare_first(writer: Writer, retriever: Retriever, text: str) -> float:
     started = time.perf_counter()
     sampling = Sampling(settings.max_reply_tokens, settings.temperature, stop=STOP)
     generation = await writer.engine.generate(prompt, sampling)
+    first, said = 0.0, ""
     async with aclosing(generation.pieces) as pieces:
-        async for _ in pieces:
-            return time.perf_counter() - started
-    raise RuntimeError(f"no token for {text!r}")
+        async for piece in pieces:
+            first = first or time.perf_counter() - started
+            said += piece
+    return Bare(first, time.perf_counter() - started, said.strip())
 
 
 async def one_at_a_time(site: Site, writer: Writer, retriever: Retriever, texts: Sequence[str]) -> list[Turn]:
     """Each question through HTTP and bare, by turns."""
     turns: list[Turn] = []
     for number, text in enumerate(texts):
-        bare = await bare_first(writer, retriever, text)
+        bare = await bare_call(writer, retriever, text)
         turn = await site.ask_alone(text)
         if turn is not None and number >= WARM_UP:
-            turns.append(Turn(turn.first_text, turn.whole, turn.model, turn.tokens, bare))
+            turns.append(replace(turn, bare=bare))
     return turns
 
 
@@ -241,14 +253,18 @@ async def measure(url: str, home: Path, texts: list[str]) -> dict[str, Any]:
             loads = [await at_once(site, users, texts[: max(12, 2 * users)]) for users in USERS]
     finally:
         await engine.close()
-    first, bare = milliseconds([t.first_text for t in alone]), milliseconds([t.bare_first for t in alone])
+    first, bare = milliseconds([t.first_text for t in alone]), milliseconds([t.bare.first for t in alone if t.bare])
+    same = [t.whole - t.bare.whole for t in alone if t.bare and t.bare.text == t.text]
     return {
         "turns": len(alone),
         "first_text_ms": first,
         "bare_first_ms": bare,
         "first_text_ratio_p50": round(first["p50"] / bare["p50"], 3),
-        "first_text_ratio_paired_p50": round(float(np.median([t.first_text / t.bare_first for t in alone])), 3),
+        "first_text_ratio_paired_p50": round(
+            float(np.median([t.first_text / t.bare.first for t in alone if t.bare])), 3
+        ),
         "overhead_ms": milliseconds([t.overhead for t in alone]),
+        "longer_than_bare_ms": milliseconds(same) | {"turns": len(same)},
         "at_once": [asdict(load) for load in loads],
         "tokens_per_second_16_against_1": round(
             loads[-1].model_tokens_per_second / loads[0].model_tokens_per_second, 2

@@ -148,6 +148,14 @@ def test_no_unknown_word_is_ever_shown() -> None:
     assert running.failed == "You will also receive a free umbrella."
 
 
+def test_a_word_is_shown_as_far_as_it_can_become_one_of_the_passage() -> None:
+    running = GroundedStream(grounding())
+    shown = [running.feed(piece) for piece in ("Pl", "ants", " can", "not be", " ret", "icent")]
+    assert shown == ["Pl", "ants", " can", "not be", " ret", ""]
+    running = GroundedStream(grounding())
+    assert [running.feed(piece) for piece in ("Within", " thirty", " 3", "0", " um")] == ["Within", "", "", "", ""]
+
+
 def test_a_reply_that_repeats_itself_is_cut() -> None:
     _, running = stream("Plants cannot be returned. Plants cannot be returned. Plants cannot be returned.")
     assert running.text == "Plants cannot be returned." and running.failed == "Plants cannot be returned."

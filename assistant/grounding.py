@@ -158,8 +158,8 @@ class GroundedStream:
     """Lets a reply through as far as it is grounded.
 
     Feed it the model's pieces and show what `feed` returns. Words appear at once, the last one as far as it is known,
-    while one sentence of a passage holds them all; from the first number or other word on the rest of the sentence waits for its verdict.
-    After `failed` is set nothing more comes out and the caller stops the model.
+    while one sentence of a passage holds them all; from the first number or other word on the rest of the sentence
+    waits for its verdict. After `failed` is set nothing more comes out and the caller stops the model.
     """
 
     def __init__(self, grounding: Grounding) -> None:

@@ -4,9 +4,9 @@
 
 One at a time: first text and whole turn against a bare call of the same engine with the same prompt, asked in turns,
 so that both see the same machine and the same prompt cache; overhead is the turn as the customer sees it less the
-time spent waiting for the model (/metrics: assistant_model_seconds); `longer_than_bare_ms` is what the turns whose reply
-is word for word the bare call's took longer than it. Then 1, 4 and 16 customers at once: whole turns,
-and the model alone through /v1/chat/completions for tokens per second. `--home` keeps the index for the next run.
+time spent waiting for the model (/metrics: assistant_model_seconds); `longer_than_bare_ms` is what the turns whose
+reply is word for word the bare call's took longer than it. Then 1, 4 and 16 customers at once: whole turns, and the
+model alone through /v1/chat/completions for tokens per second. `--home` keeps the index for the next run.
 """
 
 from __future__ import annotations

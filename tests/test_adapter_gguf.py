@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +128,7 @@ def llama(tmp_path: Path) -> Iterator[tuple[Any, TunedModel, Path]]:
 
     settings = load_settings()
     gguf_file, folder = ensure_models(settings).gguf, torch_folder(settings)
-    tuned = with_adapter(folder, tmp_path / "adapter", replace(Recipe(), seed=1), 0.003)
+    tuned = with_adapter(folder, tmp_path / "adapter", Recipe(seed=1, precision="float32"), 0.003)
     write_gguf_adapter(tmp_path / "adapter", folder, tmp_path / GGUF)
     params = xllamacpp.CommonParams()
     params.model.path = str(float_gguf(gguf_file, tmp_path / "float.gguf"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from assistant.prompt import PROMPT_VERSION
 from assistant.settings import Settings
 from tests.tiny_models import tiny_llama
 from tests.tuning_data import QUICK, examples, settings_for
+from training.adapter_files import new_adapter_id
 from training.dataset_version import examples_hash
 from training.lora import TrainingProgress
 from training.packing import pack
@@ -99,6 +101,13 @@ def test_it_can_be_promoted_and_rolled_back(settings: Settings, tuned: Tuned) ->
     assert serving_adapter(settings) == verified_adapter(settings, tuned.id)
     assert registry.rollback() is None
     assert serving_adapter(settings) is None
+
+
+def test_two_adapters_of_one_second_have_two_ids(tmp_path: Path) -> None:
+    moment = datetime(2026, 1, 1, 12, 59, 59, tzinfo=UTC)
+    (tmp_path / new_adapter_id(tmp_path, "abcdef0123", moment)).mkdir()
+    assert [path.name for path in tmp_path.iterdir()] == ["20260101-125959-abcdef"]
+    assert new_adapter_id(tmp_path, "abcdef0123", moment) == "20260101-130000-abcdef"
 
 
 def test_a_share_of_questions_with_passages_is_mixed_in(settings: Settings) -> None:

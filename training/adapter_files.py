@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,12 @@ class AdapterOrigin:
     lineage: Lineage = field(default_factory=Lineage)
 
 
-def new_adapter_id(dataset_hash: str, now: datetime | None = None) -> str:
-    """A sortable id: time of day and the beginning of the data's hash."""
+def new_adapter_id(adapters: Path, dataset_hash: str, now: datetime | None = None) -> str:
+    """A sortable id that is free in `adapters`: time of day and the beginning of the data's hash."""
     moment = now or datetime.now(UTC)
-    return f"{moment:%Y%m%d-%H%M%S}-{dataset_hash[:6]}"
+    while (adapters / (made := f"{moment:%Y%m%d-%H%M%S}-{dataset_hash[:6]}")).exists():
+        moment += timedelta(seconds=1)
+    return made
 
 
 def write_adapter(adapters: Path, origin: AdapterOrigin, result: TrainingResult) -> Path:

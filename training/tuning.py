@@ -64,7 +64,7 @@ def tune(
     if not join_world().leads:
         return None
     origin = AdapterOrigin(
-        new_adapter_id(result.figures.dataset_hash),
+        new_adapter_id(settings.adapters_folder, result.figures.dataset_hash),
         base,
         recipe,
         settings.company,

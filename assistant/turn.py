@@ -93,7 +93,7 @@ class Assistant:
                 if not isinstance(event, Completed):
                     yield event
                     continue
-                stored, reason = await asyncio.to_thread(self._put_out, message, event.reply)
+                stored, reason = await asyncio.to_thread(self._store_reply, message, event.reply)
                 same = stored.text == event.reply.text  # else a simultaneous request for this message was first
                 yield Completed(stored.id, event.reply if same else await asyncio.to_thread(self.stored_reply, stored))
                 if reason is not None:
@@ -109,9 +109,9 @@ class Assistant:
         watch.lap("understand")
         found = await self._find(understood, given, heard.fitting)
         watch.lap("retrieve")
-        mood = asyncio.create_task(asyncio.to_thread(self._mood, messages[-1].content))  # while the model reads
         decision = decide(understood, found, self._thresholds(), heard.fitting)
         draft = Draft(heard.fitting.text if heard.fitting else self._phrase(decision, understood))
+        mood = asyncio.create_task(asyncio.to_thread(self._mood, messages[-1].content))  # while the model reads
         try:
             if decision.action == "answer":
                 writer = Writer(self.engine, self.retriever.embedder, self.settings)
@@ -174,7 +174,7 @@ class Assistant:
         earlier = None if new else self.store.reply_to(message.id)
         return message, earlier, self.store.conversation(conversation_id), self.history(message)
 
-    def _put_out(self, message: Message, reply: Reply) -> tuple[Message, Reason | None]:
+    def _store_reply(self, message: Message, reply: Reply) -> tuple[Message, Reason | None]:
         """Store the reply to `message`; with it why a person is called, if so."""
         stored = self.store.add_reply(message.conversation_id, message.id, reply)
         return stored, self._call_person(message, reply)

@@ -219,29 +219,6 @@ def test_a_renamed_embedder_that_gives_the_same_vectors_embeds_nothing(docs: Pat
     assert len(renamed.encoded) == 1
 
 
-def test_many_texts_are_embedded_by_the_faster_embedder_and_few_are_not(
-    docs: Path, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("retrieval.assemble.MANY", 6)
-    plain, faster = HashEmbedder("plain"), HashEmbedder("faster")
-    ingest([docs], None, plain, root, many=lambda: faster)
-    assert {open_index(root).text(n) for n in range(5)} <= set(faster.encoded)
-    assert len(set(plain.encoded)) == 1  # the probe
-    one = write_files(root.parent / "one", {"one.md": "One."})
-    ingest([one], None, plain, root, many=lambda: pytest.fail("loaded for one text"))
-    assert any("One." in text for text in plain.encoded)
-
-
-def test_a_faster_embedder_with_other_vectors_is_not_used(
-    docs: Path, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("retrieval.assemble.MANY", 1)
-    plain, other = HashEmbedder(), HashEmbedder(seed="other")
-    ingest([docs], None, plain, root, many=lambda: other)
-    assert len(set(other.encoded)) == 1  # the probe
-    assert len(set(plain.encoded)) == len(open_index(root).vectors) + 1
-
-
 def test_equal_texts_are_embedded_once(tmp_path: Path, root: Path) -> None:
     rows = "".join(json.dumps({"id": n, "question": "Same?", "answer": "Same."}) + "\n" for n in range(20))
     embedder = HashEmbedder()

@@ -145,6 +145,11 @@ class MemoryIndex:
         named = Named.of([p.entity for p in passages], lexical)
         return MemoryIndex(passages, self.vectors[rows], number[self.owner[rows]].astype(np.int32), lexical, named)
 
+    @property
+    def faq(self) -> np.ndarray:
+        """(passages,) bool: which ones answer a question that they hold."""
+        return np.array([passage.question is not None for passage in self.passages], dtype=bool)
+
     def dense(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Exact search."""
         scores, rows = faiss.knn(queries, self.vectors, min(k, len(self.vectors)), metric=faiss.METRIC_INNER_PRODUCT)

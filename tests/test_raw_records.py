@@ -64,6 +64,21 @@ def test_a_record_past_the_limit_is_skipped_in_lines_and_ends_an_array(
     assert "longer than" in array[-1].reason
 
 
+def test_lists_of_any_length_around_the_records_are_no_long_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(raw_records, "LONGEST_RECORD", 1 << 18)
+    monkeypatch.setattr(raw_records, "SMALL_DOCUMENT", 100)
+    users = [{"id": n, "name": "y" * 100} for n in range(10_000)]
+    tickets, comments = [{"id": n, "x": "y" * 200} for n in range(5_000)], [{"ticket_id": n} for n in range(3)]
+    path = write(
+        tmp_path / "d.json", json.dumps({"users": users, "tickets": tickets, "comments": comments, "z": users})
+    )
+    values = [raw.value if isinstance(raw, Record) else raw for raw in read_records(path)]
+    assert values == tickets + comments
+    assert list(sideloaded(path, "users")) == users
+
+
 def test_memory_stays_flat_while_a_long_array_streams(tmp_path: Path) -> None:
     record = json.dumps({"id": 1, "text": "word " * 200})
     path = write(tmp_path / "a.json", "[" + ",\n".join([record] * 20_000) + "]")

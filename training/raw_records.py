@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 import ijson
+from ijson.common import ObjectBuilder
 
 from assistant.errors import InvalidInput, NotFound
 
@@ -69,14 +70,14 @@ class _Counted(io.RawIOBase):
 
 
 class _Bounded:
-    """Passes reads on until more than LONGEST_RECORD bytes were read since `next_record`."""
+    """Passes reads on until more than LONGEST_RECORD bytes were read since `begin`."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._left = LONGEST_RECORD
 
-    def next_record(self) -> None:
-        """A record is complete; the next one has the whole limit again."""
+    def begin(self) -> None:
+        """What is read from here on has the whole limit again."""
         self._left = LONGEST_RECORD
 
     def read(self, size: int = -1) -> bytes:
@@ -119,8 +120,16 @@ def sideloaded(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
         return
     with open_log(path, lambda _: None) as file:
         try:
-            yield from (item for item in ijson.items(file, f"{name}.item", use_float=True) if isinstance(item, dict))
-        except (ijson.JSONError, EOFError, zlib.error, gzip.BadGzipFile):
+            yield from (item for item in _items(file, f"{name}.item") if isinstance(item, dict))
+        except (
+            ijson.JSONError,
+            UnicodeDecodeError,
+            InvalidInput,
+            RecursionError,
+            EOFError,
+            zlib.error,
+            gzip.BadGzipFile,
+        ):
             return  # reading the records reports it
 
 
@@ -183,15 +192,32 @@ def _streamed(path: Path, prefix: str, name: str, progress: Callable[[int], None
     """The items under an ijson prefix; a syntax error ends the file, since nothing says where the next one begins."""
     number = 0
     with open_log(path, progress) as file:
-        bounded = _Bounded(file)
         try:
-            for value in ijson.items(bounded, prefix, use_float=True):
+            for value in _items(file, prefix):
                 number += 1
-                bounded.next_record()
                 yield _checked(f"{name} {number}", value)
         except (ijson.JSONError, UnicodeDecodeError, InvalidInput, RecursionError) as error:
             reason = f"unreadable from here to the end of the file: {error}; JSON Lines would lose one record only"
             yield Unreadable(f"{name} {number + 1}", reason)
+
+
+def _items(file: IO[bytes], prefix: str) -> Iterator[Any]:
+    """The values under an ijson prefix. Raises InvalidInput for too long a one, and what ijson raises.
+
+    Only what is being built counts as long: other lists of the file may have any length.
+    """
+    bounded = _Bounded(file)
+    builder: ObjectBuilder | None = None
+    for where, event, value in ijson.parse(bounded, use_float=True):
+        if builder is None:
+            bounded.begin()
+            if where != prefix:
+                continue
+            builder = ObjectBuilder()
+        builder.event(event, value)
+        if where == prefix and event not in ("start_map", "map_key", "start_array"):
+            yield builder.value
+            builder = None
 
 
 def _document(path: Path, progress: Callable[[int], None]) -> Iterator[Raw]:

@@ -1,7 +1,8 @@
 """What a customer wants, out of the intents a team gave examples of, or that it is none of them.
 
-Two linear heads, on the embedding and on n-grams, name the best intent; an acceptor weighs how sure they are and how
-near the closest examples lie. Knows how to apply and store the numbers; fitting them is `training/intent_fit.py`.
+Two linear heads, on the embedding and on n-grams, name the best intent, where there were enough examples together with
+a tuned copy of the embedder; an acceptor weighs how sure the heads are and how near the closest examples lie. Knows how
+to apply and store the numbers; fitting them is `training/intent_fit.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from safetensors.numpy import save_file
 from assistant.conversation import Intent
 from assistant.ngrams import counted, known_share
 from assistant.text_heads import TextHeads, heads_from
+from assistant.tuned_reader import TunedReader, open_reader
+from retrieval.scripts import is_foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,16 @@ class IntentHeads:
 
 @dataclass(frozen=True, slots=True)
 class IntentModel:
-    """Heads and acceptor. `threshold`: the chance of being right below which a message counts as out of scope."""
+    """Heads and acceptor. `threshold`: the chance of being right below which a message counts as out of scope.
+
+    `reader` has a say in which intent it is, if in the Latin script, and none in whether it is one.
+    """
 
     names: tuple[str, ...]
     heads: IntentHeads
     acceptor: np.ndarray  # (k + 1,) logistic weights of the signals, bias last
     threshold: float
+    reader: TunedReader | None = None
 
     def classify(self, vectors: np.ndarray, texts: Sequence[str]) -> list[Intent | None]:
         """The intent of each text with its unit vector, or None where it is out of scope."""
@@ -64,10 +71,21 @@ class IntentModel:
             return []
         best, signals = self.heads.judge(vectors, texts)
         chances = accepted(signals, self.acceptor)
+        best = self._named(best, vectors, texts)
         return [
             Intent(self.names[number], round(float(chance), 4)) if chance >= self.threshold else None
             for number, chance in zip(best, chances, strict=True)
         ]
+
+    def _named(self, best: np.ndarray, vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+        """(n,) the intents that heads and reader together find likeliest."""
+        rows = [number for number, text in enumerate(texts) if not is_foreign(text)]
+        if self.reader is None or not rows:
+            return best
+        read = [texts[number] for number in rows]
+        best = best.copy()
+        best[rows] = self.reader.log_chances(read, self.heads.linear.log_chances(vectors[rows], read)).argmax(axis=1)
+        return best
 
     def save(self, file: Path, embedder: str) -> None:
         """Write one safetensors file."""
@@ -78,6 +96,9 @@ class IntentModel:
             "acceptor": self.acceptor,
         }
         about = {"names": list(self.names), "threshold": self.threshold, "embedder": embedder}
+        if self.reader is not None:
+            tensors |= self.reader.tensors("reader")
+            about["reader"] = self.reader.about()
         save_file(tensors, file, metadata={"about": json.dumps(about, ensure_ascii=False)})
 
 
@@ -87,7 +108,7 @@ def accepted(signals: np.ndarray, acceptor: np.ndarray) -> np.ndarray:
 
 
 def load_intents(file: Path) -> IntentModel:
-    """Read what `save` wrote; the caller has verified the file's hash."""
+    """Read what `save` wrote; the caller has verified its hash. Raises Unavailable for a copy that was changed."""
     with safe_open(file, framework="numpy") as tensors:
         about = json.loads(tensors.metadata()["about"])
         read = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 (not a mapping)
@@ -97,4 +118,5 @@ def load_intents(file: Path) -> IntentModel:
         owner=read["owner"],
         outside=read["outside"],
     )
-    return IntentModel(tuple(about["names"]), heads, read["acceptor"], float(about["threshold"]))
+    reader = open_reader(file, about["reader"], read, "reader") if "reader" in about else None
+    return IntentModel(tuple(about["names"]), heads, read["acceptor"], float(about["threshold"]), reader)

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from assistant.errors import Unavailable
 from assistant.file_hashes import sha256
@@ -71,6 +71,12 @@ def publish_model(
         embedder=embedder,
         details={**details, "format": FORMAT},
     )
+
+
+def used_readers(store: Store) -> set[str]:
+    """Names of the folders of tuned copies that the serving models use."""
+    newest = (newest_model(store, kind) for kind in get_args(ModelKind))
+    return {name for model in newest if model is not None for name in model.details.get("readers", ())}
 
 
 def serving_model(settings: Settings, store: Store, kind: ModelKind, embedder: str) -> tuple[LearnedModel, Path] | None:

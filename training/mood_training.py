@@ -16,15 +16,18 @@ from sklearn.metrics import f1_score
 
 from assistant.errors import InvalidInput
 from assistant.language import language_of
-from assistant.learned_models import fingerprint, publish_model
+from assistant.learned_models import fingerprint, heads_folder, publish_model, used_readers
 from assistant.mood import LANGUAGES, SENTIMENTS, MoodModel
 from assistant.settings import Settings
 from assistant.store import Store
 from assistant.text_heads import TextHeads
+from assistant.tuned_reader import remove_other_readers
 from retrieval.by_script import Reads
 from training.intent_training import ExampleFailure, vectors_of
 from training.mood_sentences import MoodSentence, mood_sentences
 from training.raw_records import Unreadable, read_records
+from training.reader_choice import Choice, Labelled, choose_reader, widened
+from training.reader_tuning import Plan, may_tune, tuning_source
 from training.text_fit import Logits, fit_text_heads
 
 Progress = Callable[[str, int, int | None], None]
@@ -36,15 +39,21 @@ RATIOS = (0.5, 1.0, 2.0, 4.0, 8.0)  # of the n-gram head to the other one, of wh
 SCALES = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
 OWN_C = 4.0
 OWN_BLEND = (0.6, 1.5)
+PLAN = Plan(epochs=2, batch=32, together=0.0)
 FEWEST = 8  # examples of each class below which nothing is learnt
 
 
 @dataclass(frozen=True, slots=True)
 class MoodTraining:
-    """What was learnt from: examples by language, and cross-validated macro-F1 by `sentiment.en` and the like."""
+    """What was learnt from: examples by language, and cross-validated macro-F1 by `sentiment.en` and the like.
+
+    `tuned`: the macro-F1 on held-out examples without and with the tuned copy of the embedder, which serves if it is
+    better; by language, where there were enough examples to try.
+    """
 
     examples: dict[str, int]
     macro_f1: dict[str, float]
+    tuned: dict[str, tuple[float, float]] = field(default_factory=dict)
     failed: tuple[ExampleFailure, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,17 +93,30 @@ def train_mood(
     texts = [sentence.text for sentence in (*given, *mood_sentences())]
     vectors = dict(zip(texts, vectors_of(settings, embedder, texts, progress), strict=True))
     model, scores = fit_moods(given, vectors, progress)
-    publish_model(
-        settings,
-        store,
-        "mood",
-        lambda path: model.save(path, fingerprint(embedder)),
-        examples_hash=hashlib.sha256("\n".join(texts).encode()).hexdigest(),
-        embedder=fingerprint(embedder),
-        details={"macro_f1": scores, "examples": len(given)},
-    )
+    tuned: dict[str, tuple[float, float]] = {}
+    made_of = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+    def publish() -> None:
+        publish_model(
+            settings,
+            store,
+            "mood",
+            lambda path: model.save(path, fingerprint(embedder)),
+            examples_hash=made_of,
+            embedder=fingerprint(embedder),
+            details={"macro_f1": scores, "tuned": tuned, "examples": len(given), "readers": _folders(model)},
+        )
+
+    publish()  # tuning takes minutes and may be interrupted
+    for language in LANGUAGES:
+        if choice := tune_mood(settings, model, given, language, vectors, progress):
+            tuned[language] = (round(choice.heads, 4), round(choice.together, 4))
+            if choice.reader is not None:
+                model = replace(model, readers={**model.readers, language: choice.reader})
+                publish()
+    remove_other_readers(heads_folder(settings), used_readers(store))
     languages = [language_of(sentence.text) for sentence in given]
-    return MoodTraining({la: languages.count(la) for la in LANGUAGES}, scores, tuple(failures))
+    return MoodTraining({la: languages.count(la) for la in LANGUAGES}, scores, tuned, tuple(failures))
 
 
 def fit_moods(
@@ -118,6 +140,37 @@ def fit_moods(
                 fitted = fit_text_heads(rows_of, texts, labels, c=OWN_C, balanced=True)
                 heads[language] = replace(fitted, blend=np.array(OWN_BLEND, dtype=np.float32))
     return MoodModel(sentiment, urgency), scores
+
+
+def tune_mood(
+    settings: Settings,
+    model: MoodModel,
+    given: Sequence[MoodSentence],
+    language: str,
+    vectors: dict[str, np.ndarray],
+    progress: Progress,
+) -> Choice | None:
+    """A copy of the language's embedder tuned to a team's own sentiments, if it is better; None if they are too few."""
+    rows = _labelled(given, language, "sentiment")
+    if not rows or not may_tune(settings, foreign=language != "en"):
+        return None
+    texts = tuple(text for text, _ in rows)
+    classes, numbers = np.unique([label for _, label in rows], return_inverse=True)
+    blend = model.sentiment[language].blend
+
+    def fit(some: Labelled) -> TextHeads:
+        return replace(fit_text_heads(some.vectors, some.texts, some.labels, c=DENSE_C, balanced=True), blend=blend)
+
+    with tuning_source(settings, foreign=language != "en") as source:
+        examples = Labelled(texts, np.stack([vectors[text] for text in texts]), numbers)
+        choice = choose_reader(examples, fit, source, PLAN, heads_folder(settings), progress)
+    if choice is None or choice.reader is None:
+        return choice
+    return replace(choice, reader=widened(choice.reader, classes, len(SENTIMENTS)))
+
+
+def _folders(model: MoodModel) -> list[str]:
+    return [reader.folder.name for reader in model.readers.values()]
 
 
 def _labelled(sentences: Iterable[MoodSentence], language: str, kind: str) -> list[tuple[str, int]]:

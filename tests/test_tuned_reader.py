@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,15 +12,21 @@ import numpy as np
 import pytest
 
 from assistant.errors import Unavailable
+from assistant.heard import open_intents, open_mood
 from assistant.intents import IntentModel, load_intents
+from assistant.learned_models import heads_folder, used_readers
 from assistant.mood import MoodModel, load_mood
 from assistant.settings import Settings
+from assistant.store import Store
 from assistant.text_heads import TextHeads
 from assistant.tuned_reader import TunedReader, remove_other_readers
+from assistant.wiring import build_reader
 from retrieval.embed import load_embedder
 from retrieval.prepared import WEIGHTS
 from training import reader_choice
 from training.intent_fit import Examples, fit_heads
+from training.intent_training import import_intents
+from training.mood_training import train_mood
 from training.reader_choice import Choice, Labelled, choose_reader, widened
 from training.reader_tuning import Plan, Tuning, may_tune, tuning_source
 from training.text_fit import fit_text_heads
@@ -136,6 +143,34 @@ def test_few_examples_say_nothing(real_settings: Settings, tmp_path: Path) -> No
 
 def fit_some(some: Labelled) -> TextHeads:
     return fit_text_heads(some.vectors, some.texts, some.labels)
+
+
+def test_what_was_learnt_from_files_serves_with_its_copy(
+    real_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_choice, "FEWEST", 50)
+    (tmp_path / "models").symlink_to(real_settings.models_folder.resolve())
+    settings = real_settings.model_copy(update={"home": tmp_path})
+    store, reads = Store(settings.sqlalchemy_url), build_reader(settings)
+    texts, labels = said(SAYINGS)
+    mixed = [(t, ("pleased", "angry")[n]) for t, n in zip(texts, labels, strict=True)]
+    file = tmp_path / "examples.jsonl"
+    file.write_text("".join(json.dumps({"text": text, "intent": name}) + "\n" for text, name in mixed))
+    imported = import_intents(settings, store, reads, file, silent)
+    assert imported.tuned is not None
+    file.write_text(file.read_text().replace('"pleased"', '"positive"').replace('"angry"', '"negative"'))
+    file.write_text(file.read_text().replace('"intent"', '"label"'))
+    trained = train_mood(settings, store, reads, file, silent)
+    copies = {path.name for path in heads_folder(settings).glob("reader-*")}
+    serving = (imported.tuned[1] > imported.tuned[0]) + (trained.tuned["en"][1] > trained.tuned["en"][0])
+    assert len(used_readers(store)) == serving
+    assert used_readers(store) <= copies
+    intents, moods = open_intents(settings, store, reads), open_mood(settings, store, reads)
+    assert intents is not None and moods is not None
+    assert (intents.reader is not None) + ("en" in moods.readers) == serving
+    text = "so happy with the new sofa"
+    mood = moods.mood(reads.encode_queries([text])[0], text)
+    assert mood is not None and mood.sentiment == "positive"
 
 
 @pytest.fixture

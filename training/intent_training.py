@@ -39,7 +39,7 @@ from retrieval.version import EmbedderId
 from training.intent_background import SENTENCES
 from training.intent_fit import Examples, Fit, fit_intents
 from training.raw_records import Unreadable, read_records
-from training.reader_choice import Choice, Labelled, choose_reader
+from training.reader_choice import Choice, Labelled, Tried, choose_reader
 from training.reader_tuning import Plan, may_tune, tuning_source
 from training.text_fit import fit_text_heads
 
@@ -73,7 +73,7 @@ class IntentImport:
     out_of_scope: int
     fitted: bool
     cross_validation: dict[str, float] = field(default_factory=dict)
-    tuned: tuple[float, float] | None = None  # macro-F1 on held-out examples without and with the tuned copy
+    tuned: Tried | None = None  # whether a tuned copy of the embedder serves, and why
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
@@ -142,7 +142,7 @@ def fit_store(
     background = Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1))
     numbered = _numbered(names, everything, vectors)
     fit = fit_intents(names, numbered, background, progress)
-    tuned: tuple[float, float] | None = None
+    tuned: Tried | None = None
 
     def publish() -> None:
         publish_model(
@@ -163,7 +163,7 @@ def fit_store(
 
     publish()  # tuning takes minutes and may be interrupted
     if choice := tune_intents(settings, fit.model, numbered, progress):
-        tuned = (round(choice.heads, 4), round(choice.together, 4))
+        tuned = choice.told()
         fit = replace(fit, model=replace(fit.model, reader=choice.reader))
         publish()
     remove_other_readers(heads_folder(settings), used_readers(store))

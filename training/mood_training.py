@@ -26,7 +26,7 @@ from retrieval.by_script import Reads
 from training.intent_training import ExampleFailure, vectors_of
 from training.mood_sentences import MoodSentence, mood_sentences
 from training.raw_records import Unreadable, read_records
-from training.reader_choice import Choice, Labelled, choose_reader, widened
+from training.reader_choice import Choice, Labelled, Tried, choose_reader, widened
 from training.reader_tuning import Plan, may_tune, tuning_source
 from training.text_fit import Logits, fit_text_heads
 
@@ -47,13 +47,12 @@ FEWEST = 8  # examples of each class below which nothing is learnt
 class MoodTraining:
     """What was learnt from: examples by language, and cross-validated macro-F1 by `sentiment.en` and the like.
 
-    `tuned`: the macro-F1 on held-out examples without and with the tuned copy of the embedder, which serves if it is
-    better; by language, where there were enough examples to try.
+    `tuned`: whether a tuned copy of the embedder serves, and why; by language, where there were enough to try.
     """
 
     examples: dict[str, int]
     macro_f1: dict[str, float]
-    tuned: dict[str, tuple[float, float]] = field(default_factory=dict)
+    tuned: dict[str, Tried] = field(default_factory=dict)
     failed: tuple[ExampleFailure, ...] = field(default=())
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,7 +92,7 @@ def train_mood(
     texts = [sentence.text for sentence in (*given, *mood_sentences())]
     vectors = dict(zip(texts, vectors_of(settings, embedder, texts, progress), strict=True))
     model, scores = fit_moods(given, vectors, progress)
-    tuned: dict[str, tuple[float, float]] = {}
+    tuned: dict[str, Tried] = {}
     made_of = hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
     def publish() -> None:
@@ -110,7 +109,7 @@ def train_mood(
     publish()  # tuning takes minutes and may be interrupted
     for language in LANGUAGES:
         if choice := tune_mood(settings, model, given, language, vectors, progress):
-            tuned[language] = (round(choice.heads, 4), round(choice.together, 4))
+            tuned[language] = choice.told()
             if choice.reader is not None:
                 model = replace(model, readers={**model.readers, language: choice.reader})
                 publish()

@@ -20,9 +20,9 @@ from training.reader_tuning import Plan, Progress, Source, Tuning
 
 FEWEST, MOST = 300, 10_000  # examples: with fewer there is nothing to choose by, more take too long
 ALL_AGAIN = 3000  # examples up to which the copy that serves is tuned to those held out too
-HELD_OUT = 10  # every so many examples
-RATIOS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # of the copy's opinion to that of the heads
-SCALES = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
+HELD_OUT, HELD_OUT_OF_FEW = 10, 3  # every so many examples
+RATIOS = (0.0, 1.0, 2.0)  # of the copy's opinion to that of the heads; finer ones would be chosen by chance
+SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
 SEED = 21
 
 
@@ -39,6 +39,10 @@ class Labelled:
         return Labelled(tuple(self.texts[i] for i in numbers), self.vectors[numbers], self.labels[numbers])
 
 
+# Macro-F1 of held-out examples without and with the copy, and whether it serves: {"without", "with", "serves"}.
+Tried = dict[str, float | bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The copy if it is better, and the macro-F1 of the held-out examples without and with it."""
@@ -46,6 +50,14 @@ class Choice:
     reader: TunedReader | None
     heads: float
     together: float
+
+    def told(self) -> Tried:
+        """Without the copy itself."""
+        return {
+            "without": round(self.heads, 4),
+            "with": round(self.together, 4),
+            "serves": self.reader is not None,
+        }
 
 
 def choose_reader(
@@ -56,14 +68,16 @@ def choose_reader(
     folder: Path,
     progress: Progress,
 ) -> Choice | None:
-    """Tune to nine tenths, weigh heads and copy by the rest, and keep the copy in `folder` if it helps.
+    """Tune to most examples, weigh heads and copy by the rest, and keep the copy in `folder` if it helps.
 
-    None where there are too few examples to tell.
+    It helps if the rest becomes likelier with it and as many are right: on few examples likelihoods tell more than
+    counts. None where there are too few to tell.
     """
     if len(examples.texts) < FEWEST:
         return None
     order = np.random.default_rng(SEED).permutation(len(examples.texts))[:MOST]
-    held, rest = examples.take(order[::HELD_OUT]), examples.take(np.delete(order, np.s_[::HELD_OUT]))
+    every = HELD_OUT_OF_FEW if len(order) <= ALL_AGAIN else HELD_OUT
+    held, rest = examples.take(order[::every]), examples.take(np.delete(order, np.s_[::every]))
     if len(np.unique(rest.labels)) <= examples.labels.max():
         return None
     tuning = Tuning(source, rest.texts, rest.labels)
@@ -71,22 +85,25 @@ def choose_reader(
     heads = fit(rest).log_chances(held.vectors, held.texts)
     own = tuning.vectors(held.texts) @ tuning.prototypes
     own -= np.logaddexp.reduce(own, axis=1, keepdims=True)
-    scores = [float(f1_score(held.labels, (heads + ratio * own).argmax(axis=1), average="macro")) for ratio in RATIOS]
-    best = int(np.argmax(scores))
-    if best == 0:
-        return Choice(None, scores[0], scores[0])
-    weights = _scale(heads + RATIOS[best] * own, held.labels) * np.array([1, RATIOS[best]], dtype=np.float32)
+    mixed = [heads + ratio * own for ratio in RATIOS]
+    scores = [float(f1_score(held.labels, logits.argmax(axis=1), average="macro")) for logits in mixed]
+    scales, losses = zip(*(_scaled(logits, held.labels) for logits in mixed), strict=True)
+    best = int(np.argmin(losses))
+    if best == 0 or scores[best] < scores[0]:
+        return Choice(None, scores[0], scores[best or 1])
+    weights = scales[best] * np.array([1, RATIOS[best]], dtype=np.float32)
     if len(examples.texts) <= ALL_AGAIN:
         tuning = Tuning(source, examples.texts, examples.labels)
         tuning.run(plan, progress)
     return Choice(_kept(tuning, weights, folder), scores[0], scores[best])
 
 
-def _scale(logits: np.ndarray, labels: np.ndarray) -> float:
-    """What makes the chances as honest as can be."""
+def _scaled(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """What makes the chances as honest as can be, and their loss in nats an example."""
     rows = np.arange(len(labels))
     losses = [float((np.logaddexp.reduce(k * logits, axis=1) - k * logits[rows, labels]).mean()) for k in SCALES]
-    return SCALES[int(np.argmin(losses))]
+    best = int(np.argmin(losses))
+    return SCALES[best], losses[best]
 
 
 def _kept(tuning: Tuning, weights: np.ndarray, folder: Path) -> TunedReader:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from assistant.intents import IntentModel
     from assistant.store import Store
     from retrieval.by_script import Reads
+    from training.reader_choice import Tried
 
 intents = typer.Typer(help="Teach the assistant what customers want, from examples.", no_args_is_help=True)
 
@@ -74,17 +75,17 @@ def import_file(
             f"in-scope messages kept and right, {figures['refused']:.1%} of others refused"
         )
         if report.tuned:
-            print_tuned("intents", *report.tuned)
+            print_tuned("intents", report.tuned)
     else:
         out.print("Not fitted yet: at least two intents with two examples each are needed", style="yellow")
     out.print('Next: assistant intents classify "a message", assistant intents report')
 
 
-def print_tuned(what: str, heads: float, together: float) -> None:
+def print_tuned(what: str, tried: Tried) -> None:
     """Whether a tuned copy of the embedder serves, and why."""
-    verdict = "serves" if together > heads else "is not used"
+    verdict = "serves" if tried["serves"] else "is not used"
     out.print(
-        f"{what}: macro-F1 on held-out examples {heads:.3f} without and {together:.3f} with a copy of the embedder "
+        f"{what}: macro-F1 on held-out examples {tried['without']:.3f} without and {tried['with']:.3f} with a copy of the embedder "
         f"tuned to them, which {verdict}",
         highlight=False,
     )
@@ -254,8 +255,8 @@ def train_moods(
         out.print(f"  {failure.place}: {failure.reason}", style="red", markup=False)
     for kind, score in report.macro_f1.items():
         out.print(f"{kind}: macro-F1 {score:.3f} cross-validated", highlight=False)
-    for language, scores in report.tuned.items():
-        print_tuned(f"sentiment.{language}", *scores)
+    for language, tried in report.tuned.items():
+        print_tuned(f"sentiment.{language}", tried)
     out.print('Next: assistant mood classify "a message"')
 
 

@@ -85,8 +85,8 @@ def print_tuned(what: str, tried: Tried) -> None:
     """Whether a tuned copy of the embedder serves, and why."""
     verdict = "serves" if tried["serves"] else "is not used"
     out.print(
-        f"{what}: macro-F1 on held-out examples {tried['without']:.3f} without and {tried['with']:.3f} with a copy of the embedder "
-        f"tuned to them, which {verdict}",
+        f"{what}: macro-F1 on held-out examples {tried['without']:.3f} without and {tried['with']:.3f} with a copy of "
+        f"the embedder tuned to them, which {verdict}",
         highlight=False,
     )
 

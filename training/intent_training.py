@@ -184,7 +184,7 @@ def tune_intents(settings: Settings, model: IntentModel, examples: Examples, pro
         heads = fit_text_heads(part.vectors, part.texts, part.labels)
         return replace(heads, blend=model.heads.linear.blend)
 
-    plan = Plan(epochs=8 if len(some.texts) <= FEW else 3, batch=64, together=1.0)
+    plan = Plan(epochs=8 if len(some.texts) <= FEW else 5, batch=64, together=1.0)
     labelled = Labelled(some.texts, some.vectors, some.labels)
     with tuning_source(settings, foreign=False) as source:
         return choose_reader(labelled, fit, source, plan, heads_folder(settings), progress)

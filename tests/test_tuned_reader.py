@@ -27,7 +27,7 @@ from training import reader_choice
 from training.intent_fit import Examples, fit_heads
 from training.intent_training import import_intents
 from training.mood_training import train_mood
-from training.reader_choice import Choice, Labelled, choose_reader, widened
+from training.reader_choice import Choice, Labelled, choose_reader, kept_copy, widened
 from training.reader_tuning import Plan, Tuning, may_tune, tuning_source
 from training.text_fit import fit_text_heads
 
@@ -69,7 +69,7 @@ def tuned(real_settings: Settings) -> Iterator[Tuning]:
 @pytest.fixture(scope="module")
 def reader(tuned: Tuning, tmp_path_factory: pytest.TempPathFactory) -> TunedReader:
     folder = tmp_path_factory.mktemp("heads")
-    return reader_choice._kept(tuned, np.array([0.5, 1.0], np.float32), folder)
+    return kept_copy(tuned, np.array([0.5, 1.0], np.float32), folder)
 
 
 def test_texts_of_one_class_come_to_lie_together(tuned: Tuning) -> None:

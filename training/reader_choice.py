@@ -95,7 +95,7 @@ def choose_reader(
     if len(examples.texts) <= ALL_AGAIN:
         tuning = Tuning(source, examples.texts, examples.labels)
         tuning.run(plan, progress)
-    return Choice(_kept(tuning, weights, folder), scores[0], scores[best])
+    return Choice(kept_copy(tuning, weights, folder), scores[0], scores[best])
 
 
 def _scaled(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -106,7 +106,8 @@ def _scaled(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     return SCALES[best], losses[best]
 
 
-def _kept(tuning: Tuning, weights: np.ndarray, folder: Path) -> TunedReader:
+def kept_copy(tuning: Tuning, weights: np.ndarray, folder: Path) -> TunedReader:
+    """What was tuned, written into `folder` whole or not at all, and loaded from there."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".reader-", dir=folder) as name:
         made = Path(name) / "made"

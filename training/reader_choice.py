@@ -82,7 +82,8 @@ def choose_reader(
         return None
     tuning = Tuning(source, rest.texts, rest.labels)
     tuning.run(plan, progress)
-    heads = fit(rest).log_chances(held.vectors, held.texts)
+    others = np.setdiff1d(np.arange(len(examples.texts)), order[::every])  # the heads that serve learn from all of them
+    heads = fit(examples.take(others)).log_chances(held.vectors, held.texts)
     own = tuning.vectors(held.texts) @ tuning.prototypes
     own -= np.logaddexp.reduce(own, axis=1, keepdims=True)
     mixed = [heads + ratio * own for ratio in RATIOS]

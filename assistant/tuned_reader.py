@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax
 
 from assistant.errors import Unavailable
 from assistant.file_hashes import sha256
 from retrieval.embed import Embedder, load_embedder
-from retrieval.prepared import WEIGHTS
+from retrieval.prepared import ABOUT, TOKENIZER, WEIGHTS
 
 PREFIX = "reader-"
 SETTLED_SECONDS = 3600
+MODEL = f"{WEIGHTS}/model.bin"
+FILES = (ABOUT, TOKENIZER, MODEL)  # what is verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +37,22 @@ class TunedReader:
 
     def log_chances(self, texts: Sequence[str], heads: np.ndarray) -> np.ndarray:
         """(n, c) natural logarithms of each class's chance, from those of the heads and the reader's own opinion."""
-        own = self.reader.encode_queries(texts) @ self.prototypes
-        logits = self.weights[0] * heads + self.weights[1] * (own - np.logaddexp.reduce(own, axis=1, keepdims=True))
-        return np.asarray(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+        own = log_softmax(self.reader.encode_queries(texts) @ self.prototypes, axis=1)
+        return np.asarray(log_softmax(self.weights[0] * heads + self.weights[1] * own, axis=1))
 
     def tensors(self, prefix: str) -> dict[str, np.ndarray]:
         """For a safetensors file."""
         return {f"{prefix}.prototypes": self.prototypes, f"{prefix}.weights": self.weights}
 
-    def about(self) -> dict[str, str]:
+    def about(self) -> dict[str, Any]:
         """What `open_reader` needs to find and verify the copy."""
-        return {"folder": self.folder.name, "sha256": sha256(self.folder / WEIGHTS / "model.bin")}
+        return {"folder": self.folder.name, "sha256": {name: sha256(self.folder / name) for name in FILES}}
 
 
 def open_reader(heads: Path, about: Mapping[str, Any], tensors: Mapping[str, np.ndarray], prefix: str) -> TunedReader:
     """The copy beside a file of heads. Raises Unavailable when it is missing or was changed."""
     folder = heads.parent / Path(str(about["folder"])).name
-    model = folder / WEIGHTS / "model.bin"
-    if not model.is_file() or sha256(model) != about["sha256"]:
+    if any(not (folder / name).is_file() or sha256(folder / name) != about["sha256"][name] for name in FILES):
         raise Unavailable(f"{str(folder)!r} is missing or was changed since it was learnt; learn it again")
     return TunedReader(
         folder, load_embedder(str(folder)), tensors[f"{prefix}.prototypes"], tensors[f"{prefix}.weights"]
@@ -60,7 +61,7 @@ def open_reader(heads: Path, about: Mapping[str, Any], tensors: Mapping[str, np.
 
 def keep_reader(made: Path, heads: Path) -> Path:
     """Move a finished copy to its place in the folder of the heads; a whole one that is there already stays."""
-    target = heads / f"{PREFIX}{sha256(made / WEIGHTS / 'model.bin')[:16]}"
+    target = heads / f"{PREFIX}{sha256(made / MODEL)[:16]}"
     if target.exists():
         shutil.rmtree(made)
     else:

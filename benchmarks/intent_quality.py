@@ -26,8 +26,9 @@ from assistant.wiring import build_embedder
 from benchmarks.development_sets import DATA
 from retrieval.embed import Embedder
 from training.intent_background import SENTENCES
-from training.intent_fit import Examples, fit_intents
+from training.intent_fit import fit_intents
 from training.intent_training import tune_intents
+from training.text_fit import Examples
 
 FOLDER = DATA / "intents"
 BOTS = ("curekart", "powerplay11", "sofmattress")

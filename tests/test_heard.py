@@ -63,6 +63,21 @@ def test_importing_examples_is_idempotent_and_incremental(settings: Settings, st
     assert (more.added, more.unchanged, more.fitted) == (1, 25, True)
 
 
+def test_an_import_killed_while_tuning_serves_and_is_taken_up_again(
+    settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("training.intent_training.tune_intents", stopped)
+        imported(settings, store)
+    intents = open_intents(settings, store, Letters())  # type: ignore[arg-type]
+    assert intents is not None and intents.reader is None
+    assert imported(settings, store).fitted
+    assert not imported(settings, store).fitted
+
+
 def test_a_file_without_examples_is_refused(settings: Settings, store: Store) -> None:
     file = settings.home / "x.csv"
     file.write_text("a,b\n1,2\n")

@@ -12,19 +12,10 @@ from tests.indexing import HashEmbedder, write_files
 from tests.test_ingest import FILES
 
 
-@pytest.fixture
-def docs(tmp_path: Path) -> Path:
-    return write_files(tmp_path / "docs", FILES)
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "index"
-
-
 def test_many_texts_are_embedded_by_the_faster_embedder_and_few_are_not(
-    docs: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    docs, root = write_files(tmp_path / "docs", FILES), tmp_path / "index"
     monkeypatch.setattr("retrieval.assemble.MANY", 6)
     plain, faster = HashEmbedder("plain"), HashEmbedder("faster")
     ingest([docs], None, plain, root, many=lambda: faster)
@@ -35,9 +26,8 @@ def test_many_texts_are_embedded_by_the_faster_embedder_and_few_are_not(
     assert any("One." in text for text in plain.encoded)
 
 
-def test_a_faster_embedder_with_other_vectors_is_not_used(
-    docs: Path, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_faster_embedder_with_other_vectors_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs, root = write_files(tmp_path / "docs", FILES), tmp_path / "index"
     monkeypatch.setattr("retrieval.assemble.MANY", 1)
     plain, other = HashEmbedder(), HashEmbedder(seed="other")
     ingest([docs], None, plain, root, many=lambda: other)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from assistant.intents import IntentModel, load_intents
-from training.intent_fit import Examples, Fit, fit_intents
+from training.intent_fit import Fit, fit_intents
+from training.text_fit import Examples
 
 WISHES = {
     "refund": ("i want my money back", "please refund my order", "can i get a refund", "refund the payment please"),

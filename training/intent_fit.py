@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from assistant.intents import IntentHeads, IntentModel, accepted
-from training.text_fit import fit_blend, fit_text_heads
+from training.text_fit import Examples, fit_blend, fit_text_heads
 
 SMALL = 3000  # examples up to which every fold is fitted; above it one split says enough
 FOLDS = 5
@@ -23,20 +23,6 @@ MOST_REFUSED = (0.01, 0.05)  # of rightly recognised messages: least and most th
 SEED = 20
 
 Progress = Callable[[str, int, int | None], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Texts with unit vectors and the number of each one's intent; -1 is out of scope."""
-
-    texts: tuple[str, ...]
-    vectors: np.ndarray
-    labels: np.ndarray
-
-    def take(self, rows: np.ndarray) -> Examples:
-        """Some of them, by number or mask."""
-        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
-        return Examples(tuple(self.texts[i] for i in numbers), self.vectors[numbers], self.labels[numbers])
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,11 @@ from retrieval.scripts import is_foreign
 from retrieval.staging import StagedVectors, find_rows, text_keys
 from retrieval.version import EmbedderId
 from training.intent_background import SENTENCES
-from training.intent_fit import Examples, Fit, fit_intents
+from training.intent_fit import Fit, fit_intents
 from training.raw_records import Unreadable, read_records
-from training.reader_choice import Choice, Labelled, Tried, choose_reader
+from training.reader_choice import Choice, Tried, choose_reader
 from training.reader_tuning import Plan, may_tune, tuning_source
-from training.text_fit import fit_text_heads
+from training.text_fit import Examples, fit_text_heads
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -103,7 +103,7 @@ def import_intents(settings: Settings, store: Store, embedder: Reads, file: Path
     """Add a file's examples to those in the store and fit the classifier again if anything changed."""
     examples, failures = read_examples(file)
     if not examples:
-        raise InvalidInput(f"{str(file)!r} has no example; each needs text and intent" + _first_of(failures))
+        raise InvalidInput(f"{str(file)!r} has no example; each needs text and intent" + first_of(failures))
     added = add_examples(store, examples, file.name)
     everything = intent_examples(store)
     fitted = fit_store(settings, store, embedder, everything, progress)
@@ -122,7 +122,8 @@ def import_intents(settings: Settings, store: Store, embedder: Reads, file: Path
     )
 
 
-def _first_of(failures: Sequence[ExampleFailure]) -> str:
+def first_of(failures: Sequence[ExampleFailure]) -> str:
+    """What is wrong with the first of them, in brackets; nothing of none."""
     return f" ({failures[0].place}: {failures[0].reason})" if failures else ""
 
 
@@ -142,30 +143,28 @@ def fit_store(
     background = Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1))
     numbered = _numbered(names, everything, vectors)
     fit = fit_intents(names, numbered, background, progress)
-    tuned: Tried | None = None
 
-    def publish() -> None:
+    def publish(model: IntentModel, tuned: Tried | None, made_of: str) -> None:
         publish_model(
             settings,
             store,
             "intents",
-            lambda file: fit.model.save(file, embedder.name),
-            examples_hash=content,
+            lambda file: model.save(file, embedder.name),
+            examples_hash=made_of,
             embedder=mark,
             details={
                 "cross_validation": _measured(fit),
                 "tuned": tuned,
                 "confused": confused(names, fit),
                 "examples": len(everything),
-                "readers": [] if fit.model.reader is None else [fit.model.reader.folder.name],
+                "readers": [] if model.reader is None else [model.reader.folder.name],
             },
         )
 
-    publish()  # tuning takes minutes and may be interrupted
-    if choice := tune_intents(settings, fit.model, numbered, progress):
-        tuned = choice.told()
-        fit = replace(fit, model=replace(fit.model, reader=choice.reader))
-        publish()
+    publish(fit.model, None, "")  # tuning takes minutes; if it is interrupted, the next import begins it again
+    choice = tune_intents(settings, fit.model, numbered, progress)
+    tuned, reader = (None, None) if choice is None else (choice.told(), choice.reader)
+    publish(replace(fit.model, reader=reader), tuned, content)
     remove_other_readers(heads_folder(settings), used_readers(store))
     return True
 
@@ -180,14 +179,13 @@ def tune_intents(settings: Settings, model: IntentModel, examples: Examples, pro
     if not may_tune(settings, foreign=False) or len(np.unique(some.labels)) < len(model.names):
         return None
 
-    def fit(part: Labelled) -> TextHeads:
+    def fit(part: Examples) -> TextHeads:
         heads = fit_text_heads(part.vectors, part.texts, part.labels)
         return replace(heads, blend=model.heads.linear.blend)
 
     plan = Plan(epochs=8 if len(some.texts) <= FEW else 5, batch=64, together=1.0)
-    labelled = Labelled(some.texts, some.vectors, some.labels)
     with tuning_source(settings, foreign=False) as source:
-        return choose_reader(labelled, fit, source, plan, heads_folder(settings), progress)
+        return choose_reader(some, fit, source, plan, heads_folder(settings), progress)
 
 
 def _numbered(names: Sequence[str], everything: Sequence[IntentExample], vectors: np.ndarray) -> Examples:

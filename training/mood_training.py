@@ -23,12 +23,12 @@ from assistant.store import Store
 from assistant.text_heads import TextHeads
 from assistant.tuned_reader import remove_other_readers
 from retrieval.by_script import Reads
-from training.intent_training import ExampleFailure, vectors_of
+from training.intent_training import ExampleFailure, first_of, vectors_of
 from training.mood_sentences import MoodSentence, mood_sentences
 from training.raw_records import Unreadable, read_records
-from training.reader_choice import Choice, Labelled, Tried, choose_reader, widened
+from training.reader_choice import Choice, Tried, choose_reader, widened
 from training.reader_tuning import Plan, may_tune, tuning_source
-from training.text_fit import Logits, fit_text_heads
+from training.text_fit import Examples, Logits, fit_text_heads, honest_scale
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -36,7 +36,6 @@ URGENCY = {"urgent": True, "calm": False, "not_urgent": False}
 FOLDS = 4
 DENSE_C = 20.0  # moods are noisier than intents
 RATIOS = (0.5, 1.0, 2.0, 4.0, 8.0)  # of the n-gram head to the other one, of which cross-validation picks
-SCALES = (0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)
 OWN_C = 4.0
 OWN_BLEND = (0.6, 1.5)
 PLAN = Plan(epochs=2, batch=32, together=0.0)
@@ -88,14 +87,14 @@ def train_mood(
     """Fit and publish. A file's labels replace the product's own sentences, by language and kind."""
     given, failures = read_moods(file) if file else ([], [])
     if file and not given:
-        raise InvalidInput(f"{str(file)!r} has no labelled message; each needs text and label")
+        raise InvalidInput(f"{str(file)!r} has no labelled message; each needs text and label" + first_of(failures))
     texts = [sentence.text for sentence in (*given, *mood_sentences())]
     vectors = dict(zip(texts, vectors_of(settings, embedder, texts, progress), strict=True))
     model, scores = fit_moods(given, vectors, progress)
     tuned: dict[str, Tried] = {}
     made_of = hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
-    def publish() -> None:
+    def publish(model: MoodModel) -> None:
         publish_model(
             settings,
             store,
@@ -106,13 +105,13 @@ def train_mood(
             details={"macro_f1": scores, "tuned": tuned, "examples": len(given), "readers": _folders(model)},
         )
 
-    publish()  # tuning takes minutes and may be interrupted
+    publish(model)  # tuning takes minutes and may be interrupted
     for language in LANGUAGES:
         if choice := tune_mood(settings, model, given, language, vectors, progress):
             tuned[language] = choice.told()
             if choice.reader is not None:
                 model = replace(model, readers={**model.readers, language: choice.reader})
-                publish()
+                publish(model)
     remove_other_readers(heads_folder(settings), used_readers(store))
     languages = [language_of(sentence.text) for sentence in given]
     return MoodTraining({la: languages.count(la) for la in LANGUAGES}, scores, tuned, tuple(failures))
@@ -157,11 +156,11 @@ def tune_mood(
     classes, numbers = np.unique([label for _, label in rows], return_inverse=True)
     blend = model.sentiment[language].blend
 
-    def fit(some: Labelled) -> TextHeads:
+    def fit(some: Examples) -> TextHeads:
         return replace(fit_text_heads(some.vectors, some.texts, some.labels, c=DENSE_C, balanced=True), blend=blend)
 
     with tuning_source(settings, foreign=language != "en") as source:
-        examples = Labelled(texts, np.stack([vectors[text] for text in texts]), numbers)
+        examples = Examples(texts, np.stack([vectors[text] for text in texts]), numbers)
         choice = choose_reader(examples, fit, source, PLAN, heads_folder(settings), progress)
     if choice is None or choice.reader is None:
         return choice
@@ -210,9 +209,7 @@ def _best_blend(held_out: Sequence[Logits]) -> tuple[np.ndarray, float]:
     scores = [float(f1_score(truth, (dense + r * sparse).argmax(axis=1), average="macro")) for r in RATIOS]
     ratio = RATIOS[int(np.argmax(scores))]
     logits = dense + ratio * sparse
-    rows = np.arange(len(truth))
-    losses = [float((np.logaddexp.reduce(k * logits, axis=1) - k * logits[rows, truth]).mean()) for k in SCALES]
-    return SCALES[int(np.argmin(losses))] * np.array([1, ratio], dtype=np.float32), max(scores)
+    return honest_scale(logits, truth)[0] * np.array([1, ratio], dtype=np.float32), max(scores)
 
 
 def _widened(heads: TextHeads, classes: np.ndarray, width: int) -> TextHeads:

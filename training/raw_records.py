@@ -120,16 +120,8 @@ def sideloaded(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
         return
     with open_log(path, lambda _: None) as file:
         try:
-            yield from (item for item in _items(file, f"{name}.item") if isinstance(item, dict))
-        except (
-            ijson.JSONError,
-            UnicodeDecodeError,
-            InvalidInput,
-            RecursionError,
-            EOFError,
-            zlib.error,
-            gzip.BadGzipFile,
-        ):
+            yield from (item for item in ijson.items(file, f"{name}.item", use_float=True) if isinstance(item, dict))
+        except (ijson.JSONError, UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile):
             return  # reading the records reports it
 
 

@@ -9,38 +9,27 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
+from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 
 from assistant.text_heads import TextHeads
 from assistant.tuned_reader import TunedReader, keep_reader
 from retrieval.embed import load_embedder
 from training.reader_tuning import Plan, Progress, Source, Tuning
+from training.text_fit import Examples, honest_scale
 
 FEWEST, MOST = 300, 10_000  # examples: with fewer there is nothing to choose by, more take too long
 ALL_AGAIN = 3000  # examples up to which the copy that serves is tuned to those held out too
 HELD_OUT, HELD_OUT_OF_FEW = 10, 3  # every so many examples
 RATIOS = (0.0, 1.0, 2.0)  # of the copy's opinion to that of the heads; finer ones would be chosen by chance
-SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
 SEED = 21
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
-    """Texts with the vectors (n, d) the heads learn from and class numbers 0..c-1 without gaps."""
-
-    texts: tuple[str, ...]
-    vectors: np.ndarray
-    labels: np.ndarray
-
-    def take(self, numbers: np.ndarray) -> Labelled:
-        """Some of them."""
-        return Labelled(tuple(self.texts[i] for i in numbers), self.vectors[numbers], self.labels[numbers])
-
-
-# Macro-F1 of held-out examples without and with the copy, and whether it serves: {"without", "with", "serves"}.
-Tried = dict[str, float | bool]
+# Macro-F1 of held-out examples without and with the copy, and whether it serves; stored and shown as JSON.
+Tried = TypedDict("Tried", {"without": float, "with": float, "serves": bool})  # "with" is a keyword elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +50,8 @@ class Choice:
 
 
 def choose_reader(
-    examples: Labelled,
-    fit: Callable[[Labelled], TextHeads],
+    examples: Examples,
+    fit: Callable[[Examples], TextHeads],
     source: Source,
     plan: Plan,
     folder: Path,
@@ -84,11 +73,10 @@ def choose_reader(
     tuning.run(plan, progress)
     others = np.setdiff1d(np.arange(len(examples.texts)), order[::every])  # the heads that serve learn from all of them
     heads = fit(examples.take(others)).log_chances(held.vectors, held.texts)
-    own = tuning.vectors(held.texts) @ tuning.prototypes
-    own -= np.logaddexp.reduce(own, axis=1, keepdims=True)
+    own = log_softmax(tuning.vectors(held.texts) @ tuning.prototypes, axis=1)
     mixed = [heads + ratio * own for ratio in RATIOS]
     scores = [float(f1_score(held.labels, logits.argmax(axis=1), average="macro")) for logits in mixed]
-    scales, losses = zip(*(_scaled(logits, held.labels) for logits in mixed), strict=True)
+    scales, losses = zip(*(honest_scale(logits, held.labels) for logits in mixed), strict=True)
     best = int(np.argmin(losses))
     if best == 0 or scores[best] < scores[0]:
         return Choice(None, scores[0], scores[best or 1])
@@ -97,14 +85,6 @@ def choose_reader(
         tuning = Tuning(source, examples.texts, examples.labels)
         tuning.run(plan, progress)
     return Choice(kept_copy(tuning, weights, folder), scores[0], scores[best])
-
-
-def _scaled(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """What makes the chances as honest as can be, and their loss in nats an example."""
-    rows = np.arange(len(labels))
-    losses = [float((np.logaddexp.reduce(k * logits, axis=1) - k * logits[rows, labels]).mean()) for k in SCALES]
-    best = int(np.argmin(losses))
-    return SCALES[best], losses[best]
 
 
 def kept_copy(tuning: Tuning, weights: np.ndarray, folder: Path) -> TunedReader:

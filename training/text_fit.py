@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
@@ -17,8 +18,24 @@ from sklearn.svm import LinearSVC
 from assistant.ngrams import counted, rarity, weighted
 from assistant.text_heads import TextHeads
 
+SCALES = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0)  # of logits, of which held-out texts pick
+
 # logits of the dense head, logits of the n-gram head, true classes (-1: of none)
 Logits = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Texts with unit vectors and the number of each one's class; -1 is none."""
+
+    texts: tuple[str, ...]
+    vectors: np.ndarray
+    labels: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Examples:
+        """Some of them, by number or mask."""
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return Examples(tuple(self.texts[i] for i in numbers), self.vectors[numbers], self.labels[numbers])
 
 
 def fit_text_heads(
@@ -59,6 +76,14 @@ def fit_blend(held_out: Sequence[Logits]) -> np.ndarray:
 
     found = minimize(loss, np.log([1.0, 2.0]), method="Nelder-Mead", options={"maxiter": 60, "xatol": 0.02})
     return np.asarray(np.exp(found.x), dtype=np.float32)
+
+
+def honest_scale(logits: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """The scale under which the true classes of held-out texts are likeliest, and their loss in nats a text."""
+    rows = np.arange(len(truth))
+    losses = [float((np.logaddexp.reduce(k * logits, axis=1) - k * logits[rows, truth]).mean()) for k in SCALES]
+    best = int(np.argmin(losses))
+    return SCALES[best], losses[best]
 
 
 def _columns(weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

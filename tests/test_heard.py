@@ -63,6 +63,13 @@ def test_importing_examples_is_idempotent_and_incremental(settings: Settings, st
     assert (more.added, more.unchanged, more.fitted) == (1, 25, True)
 
 
+def test_a_file_whose_labels_are_none_says_which_are(settings: Settings, store: Store) -> None:
+    file = settings.home / "moods.jsonl"
+    file.write_text('{"text": "hello", "label": "cheerful"}\n')
+    with pytest.raises(InvalidInput, match="'cheerful' is not one of negative, neutral, positive"):
+        train_mood(settings, store, Letters(), file, silent)  # type: ignore[arg-type]
+
+
 def test_an_import_killed_while_tuning_serves_and_is_taken_up_again(
     settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

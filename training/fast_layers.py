@@ -1,4 +1,4 @@
-"""The layers that make training fast on few cores: packed attention, merged LoRA products, loss without big logits.
+"""The layers that make training fast on few cores: merged LoRA products, lean norms, loss without big logits.
 
 Each computes exactly what it replaces (tests compare values and gradients); knows nothing of data or optimisation.
 """
@@ -11,111 +11,9 @@ import torch
 import torch.nn.functional as F
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import Tensor, nn
-from transformers import AttentionInterface
 from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
 
-from training.packing import Pack
-
-PACKED = "assistant_packed"  # name of the attention for `attn_implementation`
 HEAD_ROWS = 256  # logits held at once: 256 x 49,152 floats are 50 MB
-
-
-class _Spread(torch.autograd.Function):
-    """The stream (n, c) in the padded layout: (b, l, c) of the rests, or (b, p + l, c) with the prefix before each.
-
-    Its backward needs no scattered additions: each rest token stands in one place, and the prefix is summed.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, stream: Tensor, pack: Pack, with_prefix: bool) -> Tensor:
-        places = pack.keys if with_prefix else pack.rows
-        ctx.pack, ctx.with_prefix = pack, with_prefix
-        return stream.index_select(0, places.flatten()).view(*places.shape, stream.shape[1])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (grad,), pack = grads, ctx.pack
-        channels, prefix = grad.shape[2], pack.prefix
-        out = grad.new_empty(prefix + len(pack.flat), channels)
-        if ctx.with_prefix:
-            torch.sum(grad[:, :prefix], dim=0, out=out[:prefix])
-            grad = grad[:, prefix:]
-        else:
-            out[:prefix] = 0
-        torch.index_select(grad.reshape(-1, channels), 0, pack.flat, out=out[prefix:])
-        return out, None, None
-
-
-class _Collect(torch.autograd.Function):
-    """The rests' tokens (n - p, c) out of the padded layout (b * l, c)."""
-
-    @staticmethod
-    def forward(ctx: Any, padded: Tensor, flat: Tensor) -> Tensor:
-        ctx.save_for_backward(flat)
-        ctx.rows = len(padded)
-        return padded.index_select(0, flat)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        (flat,) = ctx.saved_tensors
-        out = grads[0].new_zeros(ctx.rows, grads[0].shape[1])
-        return out.index_copy_(0, flat, grads[0]), None
-
-
-def packed_attention(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    packing: Pack,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    **unused: Any,
-) -> tuple[Tensor, None]:
-    """Attention of a Pack: no example sees another, all see the shared prefix. Query (1, h, n, d) -> (1, n, h, d).
-
-    `attention_mask` is None: the pack says who sees whom.
-    """
-    heads, size, prefix = query.shape[1], query.shape[3], packing.prefix
-    batch, width = packing.rows.shape
-    groups = heads // key.shape[1]
-
-    def stream(states: Tensor) -> Tensor:
-        return states[0].transpose(0, 1).flatten(1)
-
-    def padded(states: Tensor, with_prefix: bool) -> Tensor:
-        laid: Tensor = _Spread.apply(stream(states), packing, with_prefix)  # type: ignore[no-untyped-call]
-        return laid.view(batch, laid.shape[1], -1, size).transpose(1, 2)
-
-    def per_head(states: Tensor) -> Tensor:
-        return states.repeat_interleave(groups, dim=1) if groups > 1 else states
-
-    keys, values = per_head(padded(key, True)), per_head(padded(value, True))
-    mixed = F.scaled_dot_product_attention(
-        padded(query, False), keys, values, attn_mask=packing.mask, dropout_p=dropout, scale=scaling
-    )
-    rests: Tensor = _Collect.apply(  # type: ignore[no-untyped-call]
-        mixed.transpose(1, 2).reshape(batch * width, heads * size), packing.flat
-    )
-    out = rests.view(-1, heads, size)
-    if prefix:
-        first = F.scaled_dot_product_attention(
-            query[:, :, :prefix],
-            per_head(key[:, :, :prefix]),
-            per_head(value[:, :, :prefix]),
-            dropout_p=dropout,
-            is_causal=True,
-            scale=scaling,
-        )
-        out = torch.cat([first[0].transpose(0, 1), out])
-    return out[None], None
-
-
-def register_packed_attention() -> None:
-    """Make PACKED a known attention of transformers; it needs `packing=Pack` in every forward call."""
-    AttentionInterface.register(PACKED, packed_attention)
 
 
 class _MergedProduct(torch.autograd.Function):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from training.fast_layers import PACKED
+from training.packed_attention import PACKED
 from training.tuned_model import TunedModel, device
 
 ROWS = 32  # prompts decoded together

@@ -29,7 +29,7 @@ class Pack:
     rows: Tensor  # (b, l) place in the stream of each example's rest; padded by 0, which nothing real attends to
     keys: Tensor  # (b, p + l) the same with the prefix in front
     flat: Tensor  # (n - p,) place of each token of the rests in the padded layout of b * l
-    mask: Tensor  # (1, 1, l, p + l) True where a token of the rest may look
+    mask: Tensor  # (l, p + l) True where a token of the rest may look
     loss_at: Tensor  # (t,) places in the stream whose next token carries loss
     targets: Tensor  # (t,) those next tokens
     tokens: int  # of all examples, each counted whole
@@ -91,7 +91,7 @@ def pack(examples: Sequence[Encoded]) -> Pack:
         rows=rows,
         keys=keys,
         flat=torch.tensor(flat),
-        mask=mask[None, None],
+        mask=mask,
         loss_at=torch.tensor(loss_at),
         targets=torch.tensor(targets),
         tokens=sum(len(example.ids) for example in examples),

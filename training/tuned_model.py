@@ -20,7 +20,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from assistant.errors import InvalidInput
 from retrieval.hardware import fast_bf16
-from training.fast_layers import PACKED, register_packed_attention, reply_loss, speed_up
+from training.fast_layers import reply_loss, speed_up
+from training.packed_attention import PACKED, register_packed_attention
 from training.packing import Pack
 from training.recipe import Recipe
 

@@ -25,9 +25,8 @@ from assistant.settings import Settings, load_settings
 from assistant.wiring import build_embedder
 from benchmarks.development_sets import DATA
 from retrieval.embed import Embedder
-from training.intent_background import SENTENCES
-from training.intent_fit import fit_intents
-from training.intent_training import tune_intents
+from training.intent_fit import Taught, fit_intents
+from training.intent_training import taught_by, tune_intents
 from training.text_fit import Examples
 
 FOLDER = DATA / "intents"
@@ -97,14 +96,12 @@ def hint3(bot: str) -> Task:
 
 def measured(task: Task, embedder: Embedder, settings: Settings) -> str:
     """Fit, tune, ask, and say how it went."""
-    names = sorted({intent for _, intent in task.learnt if intent not in OUTSIDE})
-    number = {name: position for position, name in enumerate(names)}
-    background = Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1))
     started = time.monotonic()
-    learnt = as_examples(task.learnt, number, embedder)
-    fit = fit_intents(names, learnt, background, lambda *_: None)
+    taught = learnt_from(task.learnt, embedder)
+    number = {name: position for position, name in enumerate(taught.names)}
+    fit = fit_intents(taught, lambda *_: None)
     fitted = time.monotonic() - started
-    choice = tune_intents(settings, fit.model, learnt, lambda *_: None)
+    choice = tune_intents(settings, fit.model, taught, lambda *_: None)
     model = replace(fit.model, reader=choice.reader if choice else None)
     tuned = time.monotonic() - started - fitted
     asked = as_examples(task.asked, number, embedder)
@@ -119,12 +116,18 @@ def measured(task: Task, embedder: Embedder, settings: Settings) -> str:
     found = np.array([-1 if one is None else number[one.name] for one in named])
     refused = f"{(found[~inside] < 0).mean():.3f} of {int((~inside).sum())}" if (~inside).any() else "none asked"
     return (
-        f"{task.name}: {len(learnt.texts)} examples of {len(names)} intents fitted in {fitted:.0f} s, "
+        f"{task.name}: {len(task.learnt)} examples of {len(number)} intents fitted in {fitted:.0f} s, "
         f"tuned in {tuned:.0f} s{'' if model.reader else ' (not used)'}; {int(inside.sum())} in scope, right without "
         f"refusals {alone:.3f} by the heads, {together:.3f} with the tuned copy, "
         f"with refusals {(found == asked.labels)[inside].mean():.3f}; out of scope refused {refused}; "
         f"MCC {matthews_corrcoef(asked.labels, found):.3f}; {milliseconds:.1f} ms a message beyond the embedding"
     )
+
+
+def learnt_from(rows: Sequence[Row], embedder: Embedder) -> Taught:
+    """Embedded and numbered, as an import does."""
+    given = [(text, None if intent in OUTSIDE else intent) for text, intent in rows]
+    return taught_by(given, embedder.encode_queries([text for text, _ in rows]), embedder)
 
 
 def as_examples(rows: Sequence[Row], number: dict[str, int], embedder: Embedder) -> Examples:

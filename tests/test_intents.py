@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assistant.intents import IntentModel, load_intents
-from training.intent_fit import Fit, fit_intents
+from training.intent_fit import Fit, Taught, fit_intents
 from training.text_fit import Examples
 
 WISHES = {
@@ -35,8 +35,9 @@ def fit() -> Fit:
     texts = [text + extra for wish in WISHES.values() for text in wish for extra in ("", " thanks", " today")]
     labels = np.repeat(np.arange(3), 12)
     examples = Examples(tuple(texts), bag(texts), labels)
+    titles = Examples(tuple(WISHES), bag(tuple(WISHES)), np.arange(3))
     background = Examples(BACKGROUND, bag(BACKGROUND), np.full(len(BACKGROUND), -1))
-    return fit_intents(list(WISHES), examples, background, lambda step, done, total: None)
+    return fit_intents(Taught(tuple(WISHES), titles, examples, background), lambda step, done, total: None)
 
 
 def classified(model: IntentModel, *texts: str) -> list[str | None]:

@@ -126,7 +126,9 @@ def test_a_copy_is_kept_only_if_it_helps_the_heads(
     texts, labels = said(SAYINGS)
     examples = Examples(texts, (labels * 2.0 - 1)[:, None].astype(np.float32), labels)
     with tuning_source(real_settings, foreign=False) as source:
-        choice = choose_reader(examples, lambda some: knowing(some.labels, sure), source, PLAN, tmp_path, silent)
+        choice = choose_reader(
+            examples, nothing(examples), lambda some: knowing(some.labels, sure), source, PLAN, tmp_path, silent
+        )
     assert choice is not None
     assert (choice.reader is not None, choice.told()["serves"]) == (kept, kept)
     assert choice.together >= choice.heads or not kept
@@ -136,10 +138,13 @@ def test_a_copy_is_kept_only_if_it_helps_the_heads(
 def test_few_examples_say_nothing(real_settings: Settings, tmp_path: Path) -> None:
     texts, labels = said(SAYINGS)
     with tuning_source(real_settings, foreign=False) as source:
-        found: Choice | None = choose_reader(
-            Examples(texts, np.zeros((len(texts), 1)), labels), fit_some, source, PLAN, tmp_path, silent
-        )
+        examples = Examples(texts, np.zeros((len(texts), 1)), labels)
+        found: Choice | None = choose_reader(examples, nothing(examples), fit_some, source, PLAN, tmp_path, silent)
     assert found is None
+
+
+def nothing(examples: Examples) -> Examples:
+    return examples.take(np.arange(0))
 
 
 def fit_some(some: Examples) -> TextHeads:

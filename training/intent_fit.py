@@ -26,6 +26,19 @@ Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Taught:
+    """What a team teaches: its intents by name, examples of them, and sentences that are no company's business.
+
+    `titles`: the names as a customer might say them, in order; always learnt from, never asked.
+    """
+
+    names: tuple[str, ...]
+    titles: Examples
+    examples: Examples
+    background: Examples
+
+
+@dataclass(frozen=True, slots=True)
 class HeldOut:
     """Judgements of messages that the heads had not seen. `right`: best intent is the true one."""
 
@@ -46,18 +59,18 @@ class Fit:
     pairs: tuple[tuple[int, int], ...]
 
 
-def fit_intents(names: Sequence[str], examples: Examples, background: Examples, progress: Progress) -> Fit:
+def fit_intents(taught: Taught, progress: Progress) -> Fit:
     """Fit heads and acceptor. Needs at least two intents with two examples each."""
-    blend, held_out = _cross_validate(examples, background, progress)
+    blend, held_out = _cross_validate(taught, progress)
     acceptor = _fit_acceptor(held_out)
     chances = accepted(held_out.signals, acceptor)
-    threshold = _threshold(chances, held_out, len(examples.texts))
+    threshold = _threshold(chances, held_out, len(taught.examples.texts))
     progress("Fitting", 0, None)
-    heads = _blended(fit_heads(examples), blend)
+    heads = _blended(fit_heads(taught.examples.joined(taught.titles)), blend)
     inside = held_out.weight[:, 0] > 0
     right, taken = held_out.right[inside], chances >= threshold
     return Fit(
-        IntentModel(tuple(names), heads, acceptor, threshold),
+        IntentModel(taught.names, heads, acceptor, threshold),
         accuracy=float(right.mean()),
         kept=float((right & taken[inside]).mean()),
         refused=float(np.average(~taken[~inside], weights=held_out.weight[~inside, 1])),
@@ -92,16 +105,16 @@ def _spread(labels: np.ndarray, most: int) -> np.ndarray:
     return np.sort(np.argsort(turn, kind="stable")[:most])
 
 
-def _cross_validate(examples: Examples, background: Examples, progress: Progress) -> tuple[np.ndarray, HeldOut]:
+def _cross_validate(taught: Taught, progress: Progress) -> tuple[np.ndarray, HeldOut]:
     random = np.random.default_rng(SEED)
-    fold = _folds(examples)
-    intents = int(examples.labels.max()) + 1
+    fold = _folds(taught.examples)
+    intents = len(taught.names)
     group = random.permutation(intents) % FOLDS if intents > FOLDS else np.full(intents, -1)
     judged = []
-    rounds = FOLDS if len(examples.texts) <= SMALL else 1
+    rounds = FOLDS if len(taught.examples.texts) <= SMALL else 1
     for number in range(rounds):
         progress("Cross-validation", number, rounds)
-        judged.append(_one_round(examples, background, fold == number, group == number))
+        judged.append(_one_round(taught, fold == number, group == number))
     blend = fit_blend([(j.dense, j.sparse, j.truth) for j in judged])
     return blend, _together([_judgements(j, blend) for j in judged])
 
@@ -119,17 +132,19 @@ class _Round:
     truth: np.ndarray
 
 
-def _one_round(examples: Examples, background: Examples, held: np.ndarray, left_out: np.ndarray) -> _Round:
+def _one_round(taught: Taught, held: np.ndarray, left_out: np.ndarray) -> _Round:
+    examples, titles = taught.examples, taught.titles
     gone = (examples.labels >= 0) & left_out[examples.labels]
     training = examples.take(~held & ~gone)
     names = np.unique(training.labels[training.labels >= 0])
+    training = training.joined(titles.take(np.isin(titles.labels, names)))
     position = np.full(int(examples.labels.max()) + 2, -1)  # the last entry serves label -1
     position[names] = np.arange(len(names))
     heads = fit_heads(replace(training, labels=position[training.labels]))
     inside = examples.take(held & ~gone & (position[examples.labels] >= 0))
     left = examples.take(gone)
     outside = examples.take(held & (examples.labels < 0))
-    parts = (inside, left, background, outside)
+    parts = (inside, left, taught.background, outside)
     asked = Examples(
         tuple(text for part in parts for text in part.texts),
         np.concatenate([part.vectors for part in parts]),

@@ -6,6 +6,7 @@ Knows the order of the steps; fitting is `intent_fit.py`, the file formats are `
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -37,7 +38,7 @@ from retrieval.scripts import is_foreign
 from retrieval.staging import StagedVectors, find_rows, text_keys
 from retrieval.version import EmbedderId
 from training.intent_background import SENTENCES
-from training.intent_fit import Fit, fit_intents
+from training.intent_fit import Fit, Taught, fit_intents
 from training.raw_records import Unreadable, read_records
 from training.reader_choice import Choice, Tried, choose_reader
 from training.reader_tuning import Plan, may_tune, tuning_source
@@ -50,7 +51,7 @@ MOST_CONFUSED = 50
 MOST_DISCOVERED = 3000
 LONGEST_OPENING = 500  # characters
 FEW = 3000  # examples up to which a copy is tuned for more epochs
-VERSION = "2"  # of the fitting; another one fits again
+VERSION = "3"  # of the fitting; another one fits again
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +139,9 @@ def fit_store(
         return False
     if sum(count > 1 for intent, count in Counter(e.intent for e in everything).items() if intent is not None) < 2:
         return False
-    names = sorted({e.intent for e in everything if e.intent is not None})
     vectors = vectors_of(settings, embedder, [e.text for e in everything], progress)
-    background = Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1))
-    numbered = _numbered(names, everything, vectors)
-    fit = fit_intents(names, numbered, background, progress)
+    taught = taught_by([(e.text, e.intent) for e in everything], vectors, embedder)
+    fit = fit_intents(taught, progress)
 
     def publish(model: IntentModel, tuned: Tried | None, made_of: str) -> None:
         publish_model(
@@ -155,27 +154,26 @@ def fit_store(
             details={
                 "cross_validation": _measured(fit),
                 "tuned": tuned,
-                "confused": confused(names, fit),
+                "confused": confused(taught.names, fit),
                 "examples": len(everything),
                 "readers": [] if model.reader is None else [model.reader.folder.name],
             },
         )
 
     publish(fit.model, None, "")  # tuning takes minutes; if it is interrupted, the next import begins it again
-    choice = tune_intents(settings, fit.model, numbered, progress)
+    choice = tune_intents(settings, fit.model, taught, progress)
     tuned, reader = (None, None) if choice is None else (choice.told(), choice.reader)
     publish(replace(fit.model, reader=reader), tuned, content)
     remove_other_readers(heads_folder(settings), used_readers(store))
     return True
 
 
-def tune_intents(settings: Settings, model: IntentModel, examples: Examples, progress: Progress) -> Choice | None:
+def tune_intents(settings: Settings, model: IntentModel, taught: Taught, progress: Progress) -> Choice | None:
     """A copy of the default embedder tuned to the examples, if it names more of them rightly; None if they are too few.
 
     Chinese ones are left to the heads.
     """
-    inside = np.array([not is_foreign(text) for text in examples.texts]) & (examples.labels >= 0)
-    some = examples.take(inside)
+    some, titles = _readable(taught.examples), _readable(taught.titles)
     if not may_tune(settings, foreign=False) or len(np.unique(some.labels)) < len(model.names):
         return None
 
@@ -185,13 +183,32 @@ def tune_intents(settings: Settings, model: IntentModel, examples: Examples, pro
 
     plan = Plan(epochs=8 if len(some.texts) <= FEW else 5, batch=64, together=1.0)
     with tuning_source(settings, foreign=False) as source:
-        return choose_reader(some, fit, source, plan, heads_folder(settings), progress)
+        return choose_reader(some, titles, fit, source, plan, heads_folder(settings), progress)
 
 
-def _numbered(names: Sequence[str], everything: Sequence[IntentExample], vectors: np.ndarray) -> Examples:
+def _readable(examples: Examples) -> Examples:
+    """Those in scope that the default embedder can read."""
+    return examples.take(np.array([not is_foreign(text) for text in examples.texts]) & (examples.labels >= 0))
+
+
+def taught_by(rows: Sequence[tuple[str, str | None]], vectors: np.ndarray, embedder: Reads) -> Taught:
+    """What texts with their intent (None: out of scope) and unit vectors teach; intents in the order of their names."""
+    names = tuple(sorted({intent for _, intent in rows if intent is not None}))
     number = {name: position for position, name in enumerate(names)}
-    labels = np.array([-1 if e.intent is None else number[e.intent] for e in everything])
-    return Examples(tuple(e.text for e in everything), vectors, labels)
+    labels = np.array([-1 if intent is None else number[intent] for _, intent in rows])
+    titles = tuple(spoken(name) for name in names)
+    return Taught(
+        names=names,
+        titles=Examples(titles, embedder.encode_queries(titles), np.arange(len(names))),
+        examples=Examples(tuple(text for text, _ in rows), vectors, labels),
+        background=Examples(SENTENCES, embedder.encode_queries(SENTENCES), np.full(len(SENTENCES), -1)),
+    )
+
+
+def spoken(name: str) -> str:
+    """An intent's name as words: "card_arrival" and "cardArrival" are "card arrival"."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return " ".join(re.sub(r"[\W_]+", " ", apart).lower().split()) or name
 
 
 def _measured(fit: Fit) -> dict[str, float]:

@@ -161,7 +161,8 @@ def tune_mood(
 
     with tuning_source(settings, foreign=language != "en") as source:
         examples = Examples(texts, np.stack([vectors[text] for text in texts]), numbers)
-        choice = choose_reader(examples, fit, source, PLAN, heads_folder(settings), progress)
+        nothing = examples.take(np.arange(0))
+        choice = choose_reader(examples, nothing, fit, source, PLAN, heads_folder(settings), progress)
     if choice is None or choice.reader is None:
         return choice
     return replace(choice, reader=widened(choice.reader, classes, len(SENTIMENTS)))

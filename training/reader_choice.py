@@ -51,6 +51,7 @@ class Choice:
 
 def choose_reader(
     examples: Examples,
+    always: Examples,
     fit: Callable[[Examples], TextHeads],
     source: Source,
     plan: Plan,
@@ -60,7 +61,7 @@ def choose_reader(
     """Tune to most examples, weigh heads and copy by the rest, and keep the copy in `folder` if it helps.
 
     It helps if the rest becomes likelier with it and as many are right: on few examples likelihoods tell more than
-    counts. None where there are too few to tell.
+    counts. `always` is learnt from and never held out. None where there are too few to tell.
     """
     if len(examples.texts) < FEWEST:
         return None
@@ -69,10 +70,11 @@ def choose_reader(
     held, rest = examples.take(order[::every]), examples.take(np.delete(order, np.s_[::every]))
     if len(np.unique(rest.labels)) <= examples.labels.max():
         return None
-    tuning = Tuning(source, rest.texts, rest.labels)
+    learnt = rest.joined(always)
+    tuning = Tuning(source, learnt.texts, learnt.labels)
     tuning.run(plan, progress)
     others = np.setdiff1d(np.arange(len(examples.texts)), order[::every])  # the heads that serve learn from all of them
-    heads = fit(examples.take(others)).log_chances(held.vectors, held.texts)
+    heads = fit(examples.take(others).joined(always)).log_chances(held.vectors, held.texts)
     own = log_softmax(tuning.vectors(held.texts) @ tuning.prototypes, axis=1)
     mixed = [heads + ratio * own for ratio in RATIOS]
     scores = [float(f1_score(held.labels, logits.argmax(axis=1), average="macro")) for logits in mixed]
@@ -82,7 +84,8 @@ def choose_reader(
         return Choice(None, scores[0], scores[best or 1])
     weights = scales[best] * np.array([1, RATIOS[best]], dtype=np.float32)
     if len(examples.texts) <= ALL_AGAIN:
-        tuning = Tuning(source, examples.texts, examples.labels)
+        learnt = examples.joined(always)
+        tuning = Tuning(source, learnt.texts, learnt.labels)
         tuning.run(plan, progress)
     return Choice(kept_copy(tuning, weights, folder), scores[0], scores[best])
 

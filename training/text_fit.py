@@ -37,6 +37,14 @@ class Examples:
         numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
         return Examples(tuple(self.texts[i] for i in numbers), self.vectors[numbers], self.labels[numbers])
 
+    def joined(self, more: Examples) -> Examples:
+        """These and more of them."""
+        return Examples(
+            self.texts + more.texts,
+            np.concatenate([self.vectors, more.vectors]),
+            np.concatenate([self.labels, more.labels]),
+        )
+
 
 def fit_text_heads(
     vectors: np.ndarray, texts: Sequence[str], labels: np.ndarray, *, c: float = 40, balanced: bool = False

@@ -8,7 +8,7 @@ Encodes 2,106 passages and 500 questions: two minutes on two quiet cores.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -70,11 +70,11 @@ def _by(scores: np.ndarray, index: MemoryIndex) -> list[str]:
     return [index.passages[int(n)].document_id for n in np.argsort(-scores, kind="stable")[:10]]
 
 
-def main(arguments: Collection[str]) -> None:
+def main(folder: str) -> None:
     """Measure and print."""
     if not DATA.is_dir():
         sys.exit(f"no development data at {DATA}: set ASSISTANT_DATA; nothing was measured")
-    embedder = load_embedder(*arguments)
+    embedder = load_embedder(folder)
     base = chinese_base()
     index = MemoryIndex.build(base.documents, embedder)
     vectors = embedder.encode_queries([asked.text for asked in base.questions])
@@ -86,4 +86,6 @@ def main(arguments: Collection[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:2])
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

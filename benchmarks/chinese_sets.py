@@ -17,8 +17,9 @@ from typing import Any
 from benchmarks.development_sets import DATA, Asked, KnowledgeBase
 from retrieval.documents import Document, Section
 
-FACTS = ("酒店类型", "地址", "地铁", "电话", "门票", "价格", "营业时间", "推荐菜", "人均消费", "游玩时间", "评分")
-FACTS += ("酒店设施", "周边景点", "周边餐馆", "周边酒店")
+FACTS = (
+    "酒店类型 地址 地铁 电话 门票 价格 营业时间 推荐菜 人均消费 游玩时间 评分 酒店设施 周边景点 周边餐馆 周边酒店"
+).split()
 _UNITS = {"门票": "元", "价格": "元", "人均消费": "元", "评分": "分"}
 
 

@@ -78,8 +78,10 @@ def dialogues() -> list[Dialogue]:
             gold = [row for snippet in snippets for row in rows.get(_letters(snippet), ()) if _named(row, said)]
             if gold:
                 turns = case["Context"].split(" EOS ")
-                roles = ["user" if (len(turns) - n) % 2 else "assistant" for n in range(len(turns))]
-                messages = tuple(ChatMessage(role, text) for role, text in zip(roles, turns, strict=True))
+                messages = tuple(
+                    ChatMessage("user" if (len(turns) - number) % 2 else "assistant", text)
+                    for number, text in enumerate(turns)
+                )
                 places = frozenset(row["entity"] for row in gold)
                 found.append(Dialogue(messages, frozenset(row["id"] for row in gold), places))
     return found

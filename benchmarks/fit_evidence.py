@@ -10,7 +10,7 @@ only.
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,9 +117,9 @@ def report(all_cases: Sequence[Case]) -> None:
             right = [float(np.dot(c.values, weights)) for c in all_cases if c.task == task and c.right]
             wrong = [float(np.dot(c.values, weights)) for c in all_cases if c.task == task and not c.right]
             print(f"{task:28} AUROC {auroc(right, wrong):.3f}  refused at 10 %: {refused_at(right, wrong, 0.1):.3f}")
-    *weights, strange = fit(all_cases)
-    half = len(weights) // 2
-    for name, (intercept, *own) in (("FAQ", weights[:half]), ("DOCUMENT", weights[half:])):
+    *own_weights, strange = fit(all_cases)
+    half = len(own_weights) // 2
+    for name, (intercept, *own) in (("FAQ", own_weights[:half]), ("DOCUMENT", own_weights[half:])):
         print(f"{name} = Weighing({intercept:.2f}, ({', '.join(f'{w:.2f}' for w in (*own, strange))}))")
 
 
@@ -132,9 +132,9 @@ def _within(place: int | None) -> bool:
     return place is not None and place <= DEPTH
 
 
-def main(arguments: Collection[str]) -> None:
+def main(folder: str) -> None:
     """Fit on all bases."""
-    embedder = load_embedder(*arguments)
+    embedder = load_embedder(folder)
     found: list[Case] = []
     for base in (webapps(), phone_manual(), hotels(), multi_turn(), example_shop("en")):
         index = MemoryIndex.build(base.documents, embedder)
@@ -143,4 +143,6 @@ def main(arguments: Collection[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:2])
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

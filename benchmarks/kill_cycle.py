@@ -117,7 +117,8 @@ def measure(folder: Path, kills: int, each: int) -> dict[str, Any]:
     shutil.copytree(first.home, folder / "whole")
     seconds = ended(folder / "whole", models)
     expected = outcome(settings_of(folder / "whole", *models))
-    done, invalid, outcomes, dice = 0, 0, [], random.Random(11)
+    done, invalid, dice = 0, 0, random.Random(11)
+    outcomes: list[tuple[str | None, float, int]] = []
     while done < kills:
         home = folder / f"killed-{len(outcomes)}"
         shutil.copytree(first.home, home)

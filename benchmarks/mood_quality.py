@@ -12,12 +12,12 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import f1_score
 
-from assistant.heard import SHIPPED
-from assistant.mood import SENTIMENTS, MoodModel, load_mood
+from assistant.mood import SENTIMENTS, SHIPPED, MoodModel, load_mood
 from assistant.settings import Settings, load_settings
 from assistant.wiring import build_reader
 from benchmarks.development_sets import DATA
@@ -56,7 +56,7 @@ def main() -> None:
         )
 
 
-def learnt(settings: Settings, rows: list[dict[str, str]], vectors: np.ndarray, language: str) -> MoodModel:
+def learnt(settings: Settings, rows: list[dict[str, Any]], vectors: np.ndarray, language: str) -> MoodModel:
     """What `assistant mood train` learns of some labelled messages of one language."""
     given = [MoodSentence(row["text"], row["sentiment"], None) for row in rows]
     own = [sentence.text for sentence in mood_sentences()]

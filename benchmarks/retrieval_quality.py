@@ -116,8 +116,17 @@ def quality(base: KnowledgeBase, index: MemoryIndex, questions: Sequence[Questio
         found = [method(index, question) for _, question in asked]
         ranks = [first_rank(ranked, a.gold) for ranked, (a, _) in zip(found, asked, strict=True)]
         gains = [ndcg_at(ranked, a.gold, 10) for ranked, (a, _) in zip(found, asked, strict=True)]
-        recalls = [recall_at(ranks, k) for k in (1, 3, 5)]
-        rows.append(Ranked(base.name, name, *recalls, mean_reciprocal_rank(ranks), float(np.mean(gains))))
+        rows.append(
+            Ranked(
+                base.name,
+                name,
+                recall_1=recall_at(ranks, 1),
+                recall_3=recall_at(ranks, 3),
+                recall_5=recall_at(ranks, 5),
+                mrr=mean_reciprocal_rank(ranks),
+                ndcg_10=float(np.mean(gains)),
+            )
+        )
     return rows
 
 
@@ -144,7 +153,7 @@ def _abstention(task: str, found: Sequence[tuple[float, bool]]) -> Abstention:
         refused_at_10=refused_at(yes, no, 0.1),
         false_refusals_at_half=float(np.mean(yes < 0.5)),
         refused_at_half=float(np.mean(no < 0.5)),
-        calibration_error=calibration_error(*zip(*found, strict=True)),
+        calibration_error=calibration_error([evidence for evidence, _ in found], [right for _, right in found]),
     )
 
 

@@ -55,7 +55,7 @@ class Looked:
             number = int(text_keys([text])[0][0])
             own = np.random.default_rng(number).standard_normal(DIMENSION, dtype=np.float32)
             row[:] = self._centres[number % CLUSTERS] + NEAR * own
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
     encode = encode_queries
 
@@ -151,7 +151,8 @@ def measure(root: Path, count: int, queries: int) -> dict[str, Any]:
     retriever = Retriever(cast(Embedder, embedder), root)
     retriever.search(language.text(8))
     opened = time.perf_counter() - started
-    times, processor = [], []
+    times: list[float] = []
+    processor: list[float] = []
     for _ in range(queries):
         text = language.text(random.Random(len(times)).randint(4, 14))
         embedder.spent, begun, busy = 0.0, time.perf_counter(), time.process_time()

@@ -52,7 +52,7 @@ def rows(*parts: str) -> list[dict[str, Any]]:
 def replies(talk: dict[str, Any], split: Split, most: int) -> list[Example]:
     """The first `most` agent replies of a conversation, each with what was said before."""
     said: list[ChatMessage] = []
-    made = []
+    made: list[Example] = []
     for number, message in enumerate(talk["messages"]):
         if message["role"] == "assistant" and said and said[-1].role == "user" and len(made) < most:
             made.append(Example(f"{talk['id']}-{number}", talk["id"], tuple(said), message["content"], "en", split))
@@ -78,7 +78,8 @@ def hotel() -> tuple[list[Example], list[Case]]:
     """Single turns and dialogues with gold passages; every tenth single turn is held out."""
     singles = rows("hotel_restaurant", "single_turn.jsonl.gz")
     random.Random(0).shuffle(singles)
-    examples, held = [], []
+    examples: list[Example] = []
+    held: list[Example] = []
     for number, row in enumerate(singles):
         nameless = number % 10 and number % 4 == 1  # so that passages without a name are understood too
         passages = tuple(

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -39,7 +39,7 @@ def conversations(count: int) -> list[dict[str, Any]]:
     return random.Random(0).sample(rows, count)
 
 
-def talks(count: int, every_reply: bool) -> list[tuple[str, list[dict[str, str]], str]]:
+def talks(count: int, every_reply: bool) -> list[tuple[str, list[dict[str, Any]], str]]:
     """`count` examples: id, messages so far, reply; the first of each conversation or all, one after another."""
     made = []
     for talk in conversations(count):
@@ -74,7 +74,7 @@ def ours(model: Path, steps: int, every_reply: bool) -> dict[str, float]:
     encoder = Encoder(load_tokenizer(model), COMPANY, recipe.max_tokens, recipe.history_tokens)
     rows = []
     for name, said, replied in talks(BATCH * (steps + 1), every_reply):
-        messages = tuple(ChatMessage(m["role"], m["content"]) for m in said)  # type: ignore[arg-type]
+        messages = tuple(ChatMessage(m["role"], m["content"]) for m in said)
         row = encoder.encode(Example(name, name, messages, replied, "en", "train"))
         if row is None:
             raise ValueError(f"{name} is too long")
@@ -85,7 +85,7 @@ def ours(model: Path, steps: int, every_reply: bool) -> dict[str, float]:
     def step(number: int) -> int:
         batch = rows[number * BATCH : (number + 1) * BATCH]
         for part in micro_batches(merge_nested(batch), recipe.pack_tokens):
-            (tuned.loss(pack(part)) / sum(row.targets for row in batch)).backward()
+            (tuned.loss(pack(part)) / sum(row.targets for row in batch)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(tuned.parameters, recipe.clip)
         optimizer.step()
         optimizer.zero_grad()
@@ -111,15 +111,16 @@ def trl(model: Path, steps: int, every_reply: bool, batch: int, bf16: bool, chec
 
     torch.set_num_threads(os.cpu_count() or 1)
     tokenizer = AutoTokenizer.from_pretrained(model)
-    rows, lengths = [], []
+    rows: list[dict[str, Any]] = []
+    lengths: list[int] = []
     for _, said, replied in talks(batch * (steps + 1), every_reply):
         history = [ChatMessage(m["role"], m["content"]) for m in said]
         prompt = [{"role": m.role, "content": m.content} for m in render(history, [], COMPANY, "en")]
         completion = [{"role": "assistant", "content": replied}]
         rows.append({"prompt": prompt, "completion": completion})
-        lengths.append(len(tokenizer.apply_chat_template(prompt + completion)["input_ids"]))
+        lengths.append(len(cast(Any, tokenizer.apply_chat_template(prompt + completion))["input_ids"]))
 
-    class Clock(TrainerCallback):  # type: ignore[misc]
+    class Clock(TrainerCallback):
         """Starts when the warm-up step is done."""
 
         started = (0.0, 0.0)

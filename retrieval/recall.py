@@ -10,6 +10,8 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+Numbers = Sequence[float] | Sequence[bool] | np.ndarray
+
 
 def first_rank(ranked: Sequence[str], gold: Collection[str]) -> int | None:
     """Place from 1 of the first gold document, None if none is ranked; repeats of a document count once."""
@@ -34,19 +36,19 @@ def ndcg_at(ranked: Sequence[str], gold: Collection[str], k: int) -> float:
     return sum(gain / math.log2(place + 1) for place, gain in enumerate(gains, 1)) / ideal if ideal else 0.0
 
 
-def auroc(answered: Sequence[float], unanswered: Sequence[float]) -> float:
+def auroc(answered: Numbers, unanswered: Numbers) -> float:
     """Chance that an answered question has more evidence than an unanswered one, ties half; nan without either."""
     a, u = np.asarray(answered)[:, None], np.asarray(unanswered)[None, :]
     return float(np.mean((a > u) + 0.5 * (a == u))) if a.size and u.size else math.nan
 
 
-def refused_at(answered: Sequence[float], unanswered: Sequence[float], false_refusals: float) -> float:
+def refused_at(answered: Numbers, unanswered: Numbers, false_refusals: float) -> float:
     """Share of unanswered questions below the threshold that refuses at most this share of answered ones."""
     threshold = np.sort(answered)[int(false_refusals * len(answered))]
     return float(np.mean(np.asarray(unanswered) < threshold))
 
 
-def calibration_error(evidence: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
+def calibration_error(evidence: Numbers, right: Numbers, bins: int = 10) -> float:
     """Expected calibration error 0..1: mean distance of evidence and share right over equal-width bins."""
     p, y = np.asarray(evidence), np.asarray(right, dtype=float)
     places = np.minimum((p * bins).astype(int), bins - 1)

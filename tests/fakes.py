@@ -57,7 +57,7 @@ class FakeEmbedder:
 
     def encode(self, texts: Sequence[str], *, progress: object = None) -> np.ndarray:
         rows = np.array([[t.lower().count(chr(97 + i)) + 1e-3 for i in range(26)] for t in texts], dtype=np.float32)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
     def encode_queries(self, queries: Sequence[str]) -> np.ndarray:
         return self.encode(queries)

@@ -5,6 +5,7 @@ Knows nothing of when they are said (policy) or of the words of the user interfa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -15,6 +16,7 @@ class Phrases:
     dont_know: str
     hand_over: str
     clarify: str
+    clarify_one: str
     greeting: str
     thanks: str
     goodbye: str
@@ -30,6 +32,7 @@ ENGLISH = Phrases(
     dont_know="I'm sorry, I don't have information about that. Would you like to talk to a person?",
     hand_over="Of course. I have asked a colleague to join this conversation.",
     clarify="I want to be sure I understand. Do you mean one of these?",
+    clarify_one="I want to be sure I understand. Do you mean this?",
     greeting="Hello! I'm the assistant of {company}. How can I help you?",
     thanks="You're welcome! Is there anything else I can help with?",
     goodbye="Goodbye, and thank you for contacting {company}.",
@@ -47,6 +50,7 @@ CHINESE = Phrases(
     dont_know="抱歉，我没有找到相关的信息。需要为您转接人工客服吗？",
     hand_over="好的，我已经请同事加入这次对话。",
     clarify="我想确认一下您的问题，您指的是下面哪一个？",
+    clarify_one="我想确认一下您的问题，您指的是这个吗？",
     greeting="您好！我是{company}的智能客服，请问有什么可以帮您？",
     thanks="不客气！还有什么可以帮您的吗？",
     goodbye="再见，感谢您联系{company}。",
@@ -62,3 +66,15 @@ CHINESE = Phrases(
 def phrases(language: str) -> Phrases:
     """The sentences of a language code; English where we have none."""
     return CHINESE if language == "zh" else ENGLISH
+
+
+def clarification(language: str, options: Sequence[str]) -> str:
+    """Ask which of the options is meant, or whether the only one is."""
+    said = phrases(language)
+    return "\n".join((said.clarify if len(options) > 1 else said.clarify_one, *(f"- {option}" for option in options)))
+
+
+def asked_about(text: str) -> str | None:
+    """The only option of a clarification; None if the text is none or has several."""
+    opening, _, option = text.partition("\n- ")
+    return option if opening in (ENGLISH.clarify_one, CHINESE.clarify_one) else None

@@ -28,15 +28,16 @@ class Decision:
 
 
 def options(found: SearchResult, question: str, most: int = 3) -> tuple[str, ...]:
-    """What the best hits are about, one line a document, best first; only those that share a word with the question.
+    """What the best hits are about, one line a document, best first.
 
-    Vectors find a nearest passage for any nonsense; asking "do you mean ...?" with such a one would be odd.
+    The evidence speaks of the first; the others must share a word with the question. Vectors find a nearest passage for
+    any nonsense, and asking "do you mean ...?" with such a one would be odd.
     """
     asked = set(words(question))
     subjects: dict[str, str] = {}
-    for hit in found.hits:
+    for place, hit in enumerate(found.hits):
         passage = hit.passage
-        if asked.isdisjoint(words(lexical_text(passage))):
+        if place and asked.isdisjoint(words(lexical_text(passage))):
             continue
         subject = passage.question or (passage.heading_path[-1] if passage.heading_path else passage.title)
         label = f"{passage.entity}: {subject}" if passage.entity and passage.entity not in subject else subject
@@ -82,6 +83,6 @@ def decide(
         if len(names := same_of_several(found)) > 1:
             return Decision("clarify", "several_subjects", names)
         return Decision("answer", "evidence")
-    if found.evidence >= settings.clarify_evidence and len(meanings := options(found, understood.question)) > 1:
+    if found.evidence >= settings.clarify_evidence and (meanings := options(found, understood.question)):
         return Decision("clarify", "several_meanings", meanings)
     return Decision("hand_over", "thin_evidence")

@@ -28,7 +28,7 @@ from assistant.engines import ChatMessage, Engine
 from assistant.hand_over_rules import Reason, reason_for_person
 from assistant.heard import Heard, Listener
 from assistant.mood import Mood
-from assistant.phrases import phrases
+from assistant.phrases import clarification, phrases
 from assistant.policy import Decision, decide
 from assistant.prompt import PROMPT_VERSION
 from assistant.settings import Settings
@@ -218,7 +218,7 @@ class Assistant:
         """What the assistant says without a model."""
         said = phrases(understood.language)
         if decision.action == "clarify":
-            return "\n".join((said.clarify, *(f"- {option}" for option in decision.options)))
+            return clarification(understood.language, decision.options)
         if understood.small_talk and decision.action == "small_talk":
             sentence: str = {
                 "greeting": said.greeting,

@@ -12,6 +12,7 @@ from typing import Literal
 
 from assistant.engines import ChatMessage
 from assistant.language import CHINESE, WORD, language_of, language_of_last
+from assistant.phrases import asked_about
 from retrieval.scripts import simplified
 
 SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you"]
@@ -72,6 +73,11 @@ _POINTS_BACK_EN = re.compile(
 _OPENS_BACK_EN = re.compile(r"^(?:and|but|or|so|also|then|what about|how about|what if|why|how come|how so|even)\b")
 _POINTS_BACK_ZH = re.compile(
     r"它|这个|那个|[这那](?:家|款|件|种|位|边)|这些|那些|这样|那样|那里|那儿|这里|该|其|呢[？?]?$|^那|^还有|^如果"
+)
+
+_YES = re.compile(
+    r"(?:(?:yes|yeah|yep|yup|sure|ok|okay|right|correct|exactly|that one|that's it|please|i do) ?)+"
+    r"|(?:是的?|对的?|嗯+|没错|好的?)+"
 )
 
 _SHORT_WORDS = 12  # a longer message usually names its own subject
@@ -143,11 +149,22 @@ def topic(messages: Sequence[ChatMessage]) -> str:
     return "\n".join([*[text for text in asked[:-1] if not small_talk(text)][1 - _TOPIC :], asked[-1]])
 
 
+def confirmed(messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+    """The same conversation; a bare "yes" to "do you mean this?" becomes what was asked about."""
+    before = messages[-2] if len(messages) > 1 else None
+    option = asked_about(before.content) if before is not None and before.role == "assistant" else None
+    if option is None or not _YES.fullmatch(_bare(messages[-1].content)):
+        return messages
+    return [*messages[:-1], ChatMessage("user", option)]
+
+
 def understand(messages: Sequence[ChatMessage]) -> Understanding:
     """Read a conversation whose last message is the customer's."""
+    language = language_of_last([message.content for message in messages if message.role == "user"])
+    messages = confirmed(messages)
     last = messages[-1].content
     return Understanding(
-        language=language_of_last([message.content for message in messages if message.role == "user"]),
+        language=language,
         question=stand_alone(messages),
         small_talk=small_talk(last),
         wants_person=wants_person(last),

@@ -40,8 +40,14 @@ def test_the_decision_follows_evidence_and_wish(
     assert (decision.action, decision.reason) == (action, reason)
 
 
-def test_one_meaning_only_is_not_asked_back(tmp_path: Path) -> None:
+def test_a_single_meaning_is_asked_back_too(tmp_path: Path) -> None:
+    """Even where it shares no word with the question: the evidence speaks of the first hit."""
     decision = decide(understand([ChatMessage("user", "how long?")]), found(0.4, PASSAGES[:1]), load_settings(tmp_path))
+    assert (decision.action, decision.options) == ("clarify", ("France",))
+
+
+def test_without_a_hit_nothing_is_asked_back(tmp_path: Path) -> None:
+    decision = decide(understand([ChatMessage("user", "how long?")]), found(0.4, []), load_settings(tmp_path))
     assert decision.action == "hand_over"
 
 
@@ -76,7 +82,7 @@ def test_options_name_what_the_hits_are_about() -> None:
     assert options(found(0.4), question) == ("France", "Spain", "Hotel Lark: Is parking free?")
 
 
-def test_what_shares_no_word_with_the_question_is_no_option(tmp_path: Path) -> None:
-    assert options(found(0.4), "Is the parking at night guarded?") == ("Hotel Lark: Is parking free?",)
+def test_only_the_first_hit_is_an_option_without_a_word_of_the_question(tmp_path: Path) -> None:
+    assert options(found(0.4), "Is the parking at night guarded?") == ("France", "Hotel Lark: Is parking free?")
     nonsense = understand([ChatMessage("user", "flarp the wobbly zonk")])
     assert decide(nonsense, found(0.4), load_settings(tmp_path)).action == "hand_over"

@@ -6,6 +6,7 @@ import pytest
 
 from assistant.engines import ChatMessage
 from assistant.language import language_of
+from assistant.phrases import clarification
 from assistant.understand import points_back, small_talk, stand_alone, understand, wants_person
 
 
@@ -107,3 +108,31 @@ def test_the_topic_is_what_the_customer_asked_lately() -> None:
     understood = understand(said)
     assert understood.topic == "question 1\nquestion 2\nquestion 3\nquestion 4"
     assert understood.said == tuple(message.content for message in said)
+
+
+@pytest.mark.parametrize(
+    ("asked", "language", "yes", "option"),
+    [
+        ("My vase came in pieces.", "en", "Yes, please!", "My lamp arrived broken. What do I do?"),
+        ("花瓶碎了怎么处理？", "zh", "是的", "收到的灯坏了怎么办？"),
+        ("花瓶碎了怎么处理？", "zh", "对", "My lamp arrived broken."),
+    ],
+)
+def test_yes_to_the_only_meaning_stands_for_it(asked: str, language: str, yes: str, option: str) -> None:
+    asked_back = ChatMessage("assistant", clarification(language, (option,)))
+    found = understand([ChatMessage("user", asked), asked_back, ChatMessage("user", yes)])
+    assert (found.question, found.small_talk, found.language) == (option, None, language)
+    assert found.topic.endswith(option)
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        (clarification("en", ("Delivery to France",)), "No, to Spain"),
+        (clarification("en", ("Delivery to France", "Delivery to Spain")), "Yes"),
+        ("Delivery takes five days.", "Yes"),
+    ],
+)
+def test_anything_else_is_taken_as_it_is(before: str, said: str) -> None:
+    found = understand([ChatMessage("user", "Delivery?"), ChatMessage("assistant", before), ChatMessage("user", said)])
+    assert found.topic.endswith(said)

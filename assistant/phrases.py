@@ -74,7 +74,8 @@ def clarification(language: str, options: Sequence[str]) -> str:
     return "\n".join((said.clarify if len(options) > 1 else said.clarify_one, *(f"- {option}" for option in options)))
 
 
-def asked_about(text: str) -> str | None:
-    """The only option of a clarification; None if the text is none or has several."""
-    opening, _, option = text.partition("\n- ")
-    return option if opening in (ENGLISH.clarify_one, CHINESE.clarify_one) else None
+def offered(text: str) -> tuple[str, ...]:
+    """The options of a clarification; none if the text is not one."""
+    opening, *options = text.split("\n- ")
+    askings = {asking for said in (ENGLISH, CHINESE) for asking in (said.clarify, said.clarify_one)}
+    return tuple(options) if opening in askings else ()

@@ -83,6 +83,7 @@ def decide(
         if len(names := same_of_several(found)) > 1:
             return Decision("clarify", "several_subjects", names)
         return Decision("answer", "evidence")
-    if found.evidence >= settings.clarify_evidence and (meanings := options(found, understood.question)):
-        return Decision("clarify", "several_meanings", meanings)
+    meanings = options(found, understood.question) if found.evidence >= settings.clarify_evidence else ()
+    if meanings and meanings != understood.offered:  # not the same again: it did not help
+        return Decision("clarify", "several_meanings" if len(meanings) > 1 else "one_meaning", meanings)
     return Decision("hand_over", "thin_evidence")

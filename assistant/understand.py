@@ -12,7 +12,7 @@ from typing import Literal
 
 from assistant.engines import ChatMessage
 from assistant.language import CHINESE, WORD, language_of, language_of_last
-from assistant.phrases import asked_about
+from assistant.phrases import offered
 from retrieval.scripts import simplified
 
 SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you"]
@@ -76,8 +76,9 @@ _POINTS_BACK_ZH = re.compile(
 )
 
 _YES = re.compile(
-    r"(?:(?:yes|yeah|yep|yup|sure|ok|okay|right|correct|exactly|that one|that's it|please|i do) ?)+"
-    r"|(?:是的?|对的?|嗯+|没错|好的?)+"
+    r"(?:(?:yes|yeah|yep|yup|sure|ok|okay|right|correct|exactly|please|thanks?|thank you|it is|i do"
+    r"|(?:i mean )?that(?: one|'s it| is it|'s right| is right)?) ?)+"
+    r"|(?:是的?|对的?|嗯+|没错|好的?|就?是这个|谢谢)+"
 )
 
 _SHORT_WORDS = 12  # a longer message usually names its own subject
@@ -89,7 +90,8 @@ _LOOK_BACK = 2  # earlier customer messages that may hold the subject
 class Understanding:
     """`question` stands alone: it can be read without the conversation.
 
-    `said` are the conversation's texts, `topic` the last message with the customer's few before it.
+    `said` are the conversation's texts, `topic` the last message with the customer's few before it, `offered` what the
+    assistant has just asked back about.
     """
 
     language: str
@@ -98,6 +100,7 @@ class Understanding:
     wants_person: bool
     said: tuple[str, ...] = ()
     topic: str = ""
+    offered: tuple[str, ...] = ()
 
 
 def _bare(text: str) -> str:
@@ -149,19 +152,23 @@ def topic(messages: Sequence[ChatMessage]) -> str:
     return "\n".join([*[text for text in asked[:-1] if not small_talk(text)][1 - _TOPIC :], asked[-1]])
 
 
-def confirmed(messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
-    """The same conversation; a bare "yes" to "do you mean this?" becomes what was asked about."""
-    before = messages[-2] if len(messages) > 1 else None
-    option = asked_about(before.content) if before is not None and before.role == "assistant" else None
-    if option is None or not _YES.fullmatch(_bare(messages[-1].content)):
+def asked_back(messages: Sequence[ChatMessage]) -> tuple[str, ...]:
+    """The options that the last message may choose from; none if the assistant did not ask back."""
+    return offered(messages[-2].content) if len(messages) > 1 and messages[-2].role == "assistant" else ()
+
+
+def confirmed(messages: Sequence[ChatMessage], options: Sequence[str]) -> Sequence[ChatMessage]:
+    """The same conversation; a bare "yes" to the only option becomes that option."""
+    if len(options) != 1 or not _YES.fullmatch(_bare(messages[-1].content)):
         return messages
-    return [*messages[:-1], ChatMessage("user", option)]
+    return [*messages[:-1], ChatMessage("user", options[0])]
 
 
 def understand(messages: Sequence[ChatMessage]) -> Understanding:
     """Read a conversation whose last message is the customer's."""
     language = language_of_last([message.content for message in messages if message.role == "user"])
-    messages = confirmed(messages)
+    options = asked_back(messages)
+    messages = confirmed(messages, options)
     last = messages[-1].content
     return Understanding(
         language=language,
@@ -170,4 +177,5 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
         wants_person=wants_person(last),
         said=tuple(message.content for message in messages if message.role != "system"),
         topic=topic(messages),
+        offered=options,
     )

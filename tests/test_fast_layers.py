@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 from tests.tiny_models import tiny_llama
 from training.dataset import Encoded
 from training.fast_layers import LeanLoraLinear, reply_loss
+from training.packed_attention import attend_by_hand, attend_by_library
 from training.packing import pack
 from training.recipe import Recipe
 from training.tuned_model import TunedModel, load_base, lora_config, tuned_model, with_lora
@@ -147,3 +148,19 @@ def test_bfloat16_stays_near_float32(folder: Path, rows: list[Encoded]) -> None:
     assert losses[1] == pytest.approx(losses[0], rel=0.01)
     assert grads[1].dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(grads[0], grads[1], dim=0) > 0.99
+
+
+@pytest.mark.parametrize("shared", [2, 6])
+def test_both_ways_of_attention_agree(shared: int) -> None:
+    """Values and gradients, with and without heads that share a key; which one runs depends on the device."""
+    dice = torch.Generator().manual_seed(7)
+    shapes = [(3, 5, 6, 8), (3, 9, shared, 8), (3, 9, shared, 8)]
+    given = [torch.randn(shape, generator=dice).requires_grad_() for shape in shapes]
+    mask = torch.arange(9) <= torch.arange(5)[:, None] + 4
+    towards = torch.randn(shapes[0], generator=dice)
+    found = []
+    for attend in (attend_by_hand, attend_by_library):
+        out = attend(given[0], given[1], given[2], mask, 0.3)
+        found.append([out, *torch.autograd.grad(out, given, towards)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

@@ -10,6 +10,7 @@ import pytest
 
 from assistant.intents import IntentModel, load_intents
 from training.intent_fit import Fit, Taught, fit_intents
+from training.intent_training import spoken
 from training.text_fit import Examples
 
 WISHES = {
@@ -73,3 +74,22 @@ def test_a_saved_model_says_the_same(fit: Fit, tmp_path: Path) -> None:
 
 def test_no_texts_no_intents(fit: Fit) -> None:
     assert fit.model.classify(np.empty((0, 64), np.float32), []) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("card_arrival", "card arrival"),
+        ("cardArrival", "card arrival"),
+        ("100_NIGHT-trial", "100 night trial"),
+        ("退货", "退货"),
+        ("???", "???"),
+    ],
+)
+def test_a_name_is_learnt_from_as_words(name: str, words: str) -> None:
+    assert spoken(name) == words
+
+
+def test_names_are_learnt_from_and_never_asked(fit: Fit) -> None:
+    assert len(fit.model.heads.examples) == 36 + len(WISHES)
+    assert len(fit.pairs) <= 36

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant.engines import ChatMessage
+from assistant.phrases import clarification
 from assistant.policy import decide, options
 from assistant.settings import load_settings
 from assistant.understand import understand
@@ -43,7 +44,16 @@ def test_the_decision_follows_evidence_and_wish(
 def test_a_single_meaning_is_asked_back_too(tmp_path: Path) -> None:
     """Even where it shares no word with the question: the evidence speaks of the first hit."""
     decision = decide(understand([ChatMessage("user", "how long?")]), found(0.4, PASSAGES[:1]), load_settings(tmp_path))
-    assert (decision.action, decision.options) == ("clarify", ("France",))
+    assert (decision.action, decision.reason, decision.options) == ("clarify", "one_meaning", ("France",))
+
+
+@pytest.mark.parametrize(("text", "passages"), [("no", PASSAGES[:1]), ("How long does delivery take?", PASSAGES)])
+def test_the_same_is_not_asked_twice(tmp_path: Path, text: str, passages: list[Passage]) -> None:
+    question, settings = ChatMessage("user", "How long does delivery take?"), load_settings(tmp_path)
+    first = decide(understand([question]), found(0.4, passages), settings)
+    back = ChatMessage("assistant", clarification("en", first.options))
+    again = decide(understand([question, back, ChatMessage("user", text)]), found(0.4, passages), settings)
+    assert (first.action, again.action) == ("clarify", "hand_over")
 
 
 def test_without_a_hit_nothing_is_asked_back(tmp_path: Path) -> None:

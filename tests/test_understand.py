@@ -115,7 +115,8 @@ def test_the_topic_is_what_the_customer_asked_lately() -> None:
     [
         ("My vase came in pieces.", "en", "Yes, please!", "My lamp arrived broken. What do I do?"),
         ("花瓶碎了怎么处理？", "zh", "是的", "收到的灯坏了怎么办？"),
-        ("花瓶碎了怎么处理？", "zh", "对", "My lamp arrived broken."),
+        ("花瓶碎了怎么处理？", "zh", "对，就是这个，谢谢", "My lamp arrived broken."),
+        ("My vase came in pieces.", "en", "Yes, that's it. Thanks!", "My lamp arrived broken."),
     ],
 )
 def test_yes_to_the_only_meaning_stands_for_it(asked: str, language: str, yes: str, option: str) -> None:

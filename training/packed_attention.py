@@ -86,17 +86,24 @@ class _ByHand(torch.autograd.Function):
         return torch.bmm(for_scores, key), torch.bmm(for_scores.transpose(1, 2), query), for_value, None, None
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
+def attend_by_library(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
     """Query (b, l, h, d), keys and values (b, k, h / groups, d), mask (l, k) True where a token may look: (b, l, h, d).
+
+    PyTorch's own kernel, which is the fast one on a GPU.
+    """
+    q, k, v = (states.transpose(1, 2) for states in (query, key, value))
+    grouped = key.shape[2] < query.shape[2]
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale, enable_gqa=grouped)
+    return mixed.transpose(1, 2)
+
+
+def attend_by_hand(query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scale: float) -> Tensor:
+    """The same by plain products, which is the fast way on a processor.
 
     The queries of the heads that share a key are laid below each other, so that no key is copied.
     """
     batch, length, heads, size = query.shape
     shared = key.shape[2]
-    if query.device.type != "cpu":
-        q, k, v = (states.transpose(1, 2) for states in (query, key, value))
-        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale, enable_gqa=shared < heads)
-        return mixed.transpose(1, 2)
     below = query.view(batch, length, shared, -1, size).permute(0, 2, 3, 1, 4).reshape(batch * shared, -1, size)
     keys, values = (states.transpose(1, 2).reshape(batch * shared, -1, size) for states in (key, value))
     hidden = torch.zeros(mask.shape, dtype=query.dtype).masked_fill_(~mask, torch.finfo(query.dtype).min)
@@ -129,13 +136,14 @@ def packed_attention(
         laid: Tensor = _Spread.apply(stream, packing, with_prefix)  # type: ignore[no-untyped-call]
         return laid.view(*laid.shape[:2], -1, size)
 
-    mixed = _attend(padded(query, False), padded(key, True), padded(value, True), packing.mask, scale)
+    attend = attend_by_hand if query.device.type == "cpu" else attend_by_library
+    mixed = attend(padded(query, False), padded(key, True), padded(value, True), packing.mask, scale)
     rests: Tensor = _Collect.apply(mixed.flatten(2).flatten(0, 1), packing.flat)  # type: ignore[no-untyped-call]
     out = rests.view(-1, heads, size)
     if prefix:
         q, k, v = (states[:, :, :prefix].transpose(1, 2) for states in (query, key, value))
         causal = torch.ones(prefix, prefix, dtype=torch.bool, device=query.device).tril_()
-        out = torch.cat([_attend(q, k, v, causal, scale)[0], out])
+        out = torch.cat([attend(q, k, v, causal, scale)[0], out])
     return out[None], None
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from retrieval.scripts import simplified
+
 CHINESE = re.compile(r"[㐀-䶿一-鿿豈-﫿]")
 WORD = re.compile(r"[a-z0-9]+(?:['’][a-z]+)?")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -57,3 +59,9 @@ def _tells(text: str) -> bool:
     """Is there enough of a language in it: two words, or one letter of another script?"""
     words = [word for word in WORD.findall(text.lower()) if not word.isdigit()]
     return language_of(text) != "en" or len(words) >= 2
+
+
+def bare(text: str) -> str:
+    """Lower case, Simplified, without punctuation at the ends or between, for matches of whole messages."""
+    spaced = re.sub(r"\s+", " ", re.sub(r"[^\w\s'’一-鿿]", " ", simplified(text).lower())).strip().replace("’", "'")
+    return re.sub(r"(?<=[一-鿿]) (?=[一-鿿])", "", spaced)

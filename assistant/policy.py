@@ -5,7 +5,7 @@ Knows evidence and settings; nothing of how passages were found or how replies a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant.conversation import Action
 from assistant.settings import Settings
@@ -39,10 +39,21 @@ def options(found: SearchResult, question: str, most: int = 3) -> tuple[str, ...
         passage = hit.passage
         if place and asked.isdisjoint(words(lexical_text(passage))):
             continue
-        subject = passage.question or (passage.heading_path[-1] if passage.heading_path else passage.title)
-        label = f"{passage.entity}: {subject}" if passage.entity and passage.entity not in subject else subject
-        subjects.setdefault(label.strip(), passage.document_id)
+        subjects.setdefault(subject_of(passage), passage.document_id)
     return tuple(label for label in subjects if label)[:most]
+
+
+def subject_of(passage: Passage) -> str:
+    """What a passage is about, in one line."""
+    subject = passage.question or (passage.heading_path[-1] if passage.heading_path else passage.title)
+    return (f"{passage.entity}: {subject}" if passage.entity and passage.entity not in subject else subject).strip()
+
+
+def as_chosen(found: SearchResult, choice: str, most: int) -> SearchResult:
+    """The best hits. Those about what the customer chose come first and, if there are any, are surely meant."""
+    about = tuple(hit for hit in found.hits if subject_of(hit.passage) == choice)
+    others = tuple(hit for hit in found.hits if subject_of(hit.passage) != choice)
+    return replace(found, hits=(about + others)[:most], evidence=1.0 if about else found.evidence)
 
 
 def same_of_several(found: SearchResult, most: int = 5) -> tuple[str, ...]:
@@ -80,7 +91,7 @@ def decide(
     if fitting is not None:
         return Decision("template", "approved_template")
     if found.hits and found.evidence >= settings.answer_evidence:
-        if len(names := same_of_several(found)) > 1:
+        if understood.chosen is None and len(names := same_of_several(found)) > 1:
             return Decision("clarify", "several_subjects", names)
         return Decision("answer", "evidence")
     meanings = options(found, understood.question) if found.evidence >= settings.clarify_evidence else ()

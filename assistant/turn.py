@@ -29,7 +29,7 @@ from assistant.hand_over_rules import Reason, reason_for_person
 from assistant.heard import Heard, Listener
 from assistant.mood import Mood
 from assistant.phrases import clarification, phrases
-from assistant.policy import Decision, decide
+from assistant.policy import Decision, as_chosen, decide
 from assistant.prompt import PROMPT_VERSION
 from assistant.settings import Settings
 from assistant.store import Store
@@ -40,6 +40,7 @@ from assistant.writing import Draft, Writer
 from retrieval.documents import Hit, SearchResult
 from retrieval.search import Retriever
 
+WIDER = 10  # times as many hits are looked through for what the customer chose
 HISTORY_MESSAGES = 40  # more than any prompt window holds
 
 
@@ -204,7 +205,10 @@ class Assistant:
         if understood.small_talk or understood.wants_person:
             return SearchResult(understood.question, (), 0.0)
         topic, said, alone = understood.topic, understood.said, understood.question
-        return await asyncio.to_thread(self.retriever.search, topic, self.settings.top_k, said=said, alone=alone)
+        most, choice = self.settings.top_k, understood.chosen
+        wide = most if choice is None else most * WIDER
+        found = await asyncio.to_thread(self.retriever.search, topic, wide, said=said, alone=alone)
+        return found if choice is None else as_chosen(found, choice, most)
 
     def _thresholds(self) -> Settings:
         """The settings, with the threshold of the team's own calibration if there is one."""

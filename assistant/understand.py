@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from assistant.choosing import asked_back, chosen
 from assistant.engines import ChatMessage
-from assistant.language import CHINESE, WORD, language_of, language_of_last
-from assistant.phrases import offered
-from retrieval.scripts import simplified
+from assistant.language import CHINESE, WORD, bare, language_of, language_of_last
 
 SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you"]
 
@@ -75,12 +74,6 @@ _POINTS_BACK_ZH = re.compile(
     r"它|这个|那个|[这那](?:家|款|件|种|位|边)|这些|那些|这样|那样|那里|那儿|这里|该|其|呢[？?]?$|^那|^还有|^如果"
 )
 
-_YES = re.compile(
-    r"(?:(?:yes|yeah|yep|yup|sure|ok|okay|right|correct|exactly|please|thanks?|thank you|it is|i do"
-    r"|(?:i mean )?that(?: one|'s it| is it|'s right| is right)?) ?)+"
-    r"|(?:是的?|对的?|嗯+|没错|好的?|就?是这个|谢谢)+"
-)
-
 _SHORT_WORDS = 12  # a longer message usually names its own subject
 _TOPIC = 4  # customer messages that together are a conversation's topic
 _LOOK_BACK = 2  # earlier customer messages that may hold the subject
@@ -91,7 +84,7 @@ class Understanding:
     """`question` stands alone: it can be read without the conversation.
 
     `said` are the conversation's texts, `topic` the last message with the customer's few before it, `offered` what the
-    assistant has just asked back about.
+    assistant has just asked back about, `chosen` which of it the message stands for.
     """
 
     language: str
@@ -101,38 +94,33 @@ class Understanding:
     said: tuple[str, ...] = ()
     topic: str = ""
     offered: tuple[str, ...] = ()
-
-
-def _bare(text: str) -> str:
-    """Lower case, Simplified, without punctuation at the ends or between, for whole-message matches."""
-    spaced = re.sub(r"\s+", " ", re.sub(r"[^\w\s'’一-鿿]", " ", simplified(text).lower())).strip().replace("’", "'")
-    return re.sub(r"(?<=[一-鿿]) (?=[一-鿿])", "", spaced)
+    chosen: str | None = None
 
 
 def small_talk(text: str) -> SmallTalk | None:
     """The kind of small talk the whole message is, or None."""
-    bare = _bare(text)
-    if not bare:
+    said = bare(text)
+    if not said:
         return None
-    return next((kind for kind, pattern in _SMALL_TALK.items() if pattern.fullmatch(bare)), None)
+    return next((kind for kind, pattern in _SMALL_TALK.items() if pattern.fullmatch(said)), None)
 
 
 def wants_person(text: str) -> bool:
     """Does the customer ask for a human being (and not about one)?"""
-    bare = _bare(text)
-    return bool(_PERSON_EN.search(bare) or _PERSON_ZH.search(bare)) and not _ABOUT_PERSON.search(bare)
+    said = bare(text)
+    return bool(_PERSON_EN.search(said) or _PERSON_ZH.search(said)) and not _ABOUT_PERSON.search(said)
 
 
 def points_back(text: str) -> bool:
     """Is the message too short or too full of pronouns to be understood alone?"""
-    bare = _bare(text)
+    said = bare(text)
     if language_of(text) == "zh":
-        length = len(CHINESE.findall(bare))
-        return length <= 24 and bool(_POINTS_BACK_ZH.search(bare) or length <= 4)
-    words = WORD.findall(bare)
+        length = len(CHINESE.findall(said))
+        return length <= 24 and bool(_POINTS_BACK_ZH.search(said) or length <= 4)
+    words = WORD.findall(said)
     if len(words) > _SHORT_WORDS:
         return False
-    return len(words) <= 2 or bool(_POINTS_BACK_EN.search(bare) or _OPENS_BACK_EN.search(bare))
+    return len(words) <= 2 or bool(_POINTS_BACK_EN.search(said) or _OPENS_BACK_EN.search(said))
 
 
 def stand_alone(messages: Sequence[ChatMessage]) -> str:
@@ -152,23 +140,13 @@ def topic(messages: Sequence[ChatMessage]) -> str:
     return "\n".join([*[text for text in asked[:-1] if not small_talk(text)][1 - _TOPIC :], asked[-1]])
 
 
-def asked_back(messages: Sequence[ChatMessage]) -> tuple[str, ...]:
-    """The options that the last message may choose from; none if the assistant did not ask back."""
-    return offered(messages[-2].content) if len(messages) > 1 and messages[-2].role == "assistant" else ()
-
-
-def confirmed(messages: Sequence[ChatMessage], options: Sequence[str]) -> Sequence[ChatMessage]:
-    """The same conversation; a bare "yes" to the only option becomes that option."""
-    if len(options) != 1 or not _YES.fullmatch(_bare(messages[-1].content)):
-        return messages
-    return [*messages[:-1], ChatMessage("user", options[0])]
-
-
 def understand(messages: Sequence[ChatMessage]) -> Understanding:
     """Read a conversation whose last message is the customer's."""
     language = language_of_last([message.content for message in messages if message.role == "user"])
     options = asked_back(messages)
-    messages = confirmed(messages, options)
+    choice = chosen(messages[-1].content, options)
+    if choice is not None:
+        messages = [*messages[:-1], ChatMessage("user", choice)]
     last = messages[-1].content
     return Understanding(
         language=language,
@@ -178,4 +156,5 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
         said=tuple(message.content for message in messages if message.role != "system"),
         topic=topic(messages),
         offered=options,
+        chosen=choice,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from assistant.engines import ChatMessage
 from assistant.phrases import clarification
-from assistant.policy import decide, options
+from assistant.policy import as_chosen, decide, options
 from assistant.settings import load_settings
 from assistant.understand import understand
 from retrieval.documents import Hit, Passage, SearchResult
@@ -94,3 +94,16 @@ def test_options_name_what_the_hits_are_about() -> None:
 
 def test_only_the_first_hit_is_an_option_without_a_word_of_the_question() -> None:
     assert options(found(0.4), "Is the parking at night guarded?") == ("France", "Hotel Lark: Is parking free?")
+
+
+def test_what_the_customer_chose_comes_first_and_is_answered(tmp_path: Path) -> None:
+    back = ChatMessage("assistant", clarification("en", ("France", "Hotel Lark: Is parking free?")))
+    understood = understand([ChatMessage("user", "and there?"), back, ChatMessage("user", "the second")])
+    assert understood.chosen is not None
+    first = as_chosen(found(0.1), understood.chosen, most=2)
+    assert [hit.passage.id for hit in first.hits] == ["c#0", "a#0"] and first.evidence == 1.0
+    assert decide(understood, first, load_settings(tmp_path)).action == "answer"
+
+
+def test_a_choice_that_was_not_found_is_weighed_like_any_question() -> None:
+    assert as_chosen(found(0.1), "Opening hours", most=3) == found(0.1)

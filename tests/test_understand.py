@@ -131,9 +131,32 @@ def test_yes_to_the_only_meaning_stands_for_it(asked: str, language: str, yes: s
     [
         (clarification("en", ("Delivery to France",)), "No, to Spain"),
         (clarification("en", ("Delivery to France", "Delivery to Spain")), "Yes"),
+        (clarification("en", ("Delivery to France", "Delivery to Spain")), "the third"),
+        (clarification("en", ("Delivery to France", "Delivery to Spain")), "The second time it came late"),
         ("Delivery takes five days.", "Yes"),
     ],
 )
 def test_anything_else_is_taken_as_it_is(before: str, said: str) -> None:
     found = understand([ChatMessage("user", "Delivery?"), ChatMessage("assistant", before), ChatMessage("user", said)])
     assert found.topic.endswith(said)
+    assert found.chosen is None
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("delivery to SPAIN?", 1),
+        ("The second one, please", 1),
+        ("2", 1),
+        ("I mean the 1st", 0),
+        ("the last one", 2),
+        ("第二个", 1),
+        ("我想问的是第三个，谢谢", 2),
+        ("最后一个吧", 2),
+    ],
+)
+def test_one_of_several_is_chosen_by_its_words_or_its_place(said: str, place: int) -> None:
+    options = ("Delivery to France", "Delivery to Spain", "Returns from Spain")
+    back = ChatMessage("assistant", clarification("en", options))
+    found = understand([ChatMessage("user", "Spain?"), back, ChatMessage("user", said)])
+    assert found.chosen == options[place] and found.topic.endswith(options[place])

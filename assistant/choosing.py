@@ -1,0 +1,47 @@
+"""Which of the meanings that the assistant asked back about the customer chose: by its words, "yes", or "the second".
+
+Looks at words only; what is asked back is decided in `policy.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from assistant.engines import ChatMessage
+from assistant.language import bare
+from assistant.phrases import offered
+
+_YES = re.compile(
+    r"(?:(?:yes|yeah|yep|yup|sure|ok|okay|right|correct|exactly|please|thanks?|thank you|it is|i do"
+    r"|(?:i mean )?that(?: one|'s it| is it|'s right| is right)?) ?)+"
+    r"|(?:是的?|对的?|嗯+|没错|好的?|就?是这个|谢谢)+"
+)
+_OPENING = r"(?:yes |yeah |ok |okay |i mean |it's |是|对|嗯|就?是|我[要想]问的?是)*"
+_CLOSING = r"(?: please| thanks?| thank you|吧|谢谢)*"
+_NUMBERED = (  # the first, the second, ...; what is asked back has at most five
+    r"(?:the )?(?:first|1st|1)(?: one| option)?|option 1|number (?:one|1)|第[一1]个?",
+    r"(?:the )?(?:second|2nd|2)(?: one| option)?|option 2|number (?:two|2)|第[二2]个?",
+    r"(?:the )?(?:third|3rd|3)(?: one| option)?|option 3|number (?:three|3)|第[三3]个?",
+    r"(?:the )?(?:fourth|4th|4)(?: one| option)?|option 4|number (?:four|4)|第[四4]个?",
+    r"(?:the )?(?:fifth|5th|5)(?: one| option)?|option 5|number (?:five|5)|第[五5]个?",
+)
+_LAST = r"(?:the )?last(?: one| option)?|最后[一1]?个?"
+
+
+def asked_back(messages: Sequence[ChatMessage]) -> tuple[str, ...]:
+    """The options that the last message may choose from; none if the assistant did not ask back."""
+    return offered(messages[-2].content) if len(messages) > 1 and messages[-2].role == "assistant" else ()
+
+
+def chosen(text: str, options: Sequence[str]) -> str | None:
+    """The option that a message stands for; None if it says something else."""
+    said = bare(text)
+    named = next((option for option in options if bare(option) == said), None)
+    if named is not None or not options:
+        return named
+    if len(options) == 1:
+        return options[0] if _YES.fullmatch(said) else None
+    patterns = [*_NUMBERED[: len(options)], _LAST]
+    hit = next((i for i, one in enumerate(patterns) if re.fullmatch(f"{_OPENING}(?:{one}){_CLOSING}", said)), None)
+    return None if hit is None else options[min(hit, len(options) - 1)]

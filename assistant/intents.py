@@ -1,8 +1,8 @@
 """What a customer wants, out of the intents a team gave examples of, or that it is none of them.
 
 Two linear heads, on the embedding and on n-grams, name the best intent, where there were enough examples together with
-a tuned copy of the embedder; an acceptor weighs how sure the heads are and how near the closest examples lie. Knows how
-to apply and store the numbers; fitting them is `training/intent_fit.py`.
+a tuned copy of the embedder; an acceptor weighs how sure they are and how near the closest examples lie. Knows how to
+apply and store the numbers; fitting them is `training/intent_fit.py` and `training/intent_tuning.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import safe_open
@@ -34,7 +35,12 @@ class IntentHeads:
 
     def judge(self, vectors: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(n,) best intents and (n, k) signals of how sure that is."""
-        log_chances = self.linear.log_chances(vectors, texts)
+        return self.weigh(self.linear.log_chances(vectors, texts), vectors, texts)
+
+    def weigh(
+        self, log_chances: np.ndarray, vectors: np.ndarray, texts: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """`judge` by these (n, c) logarithms of chances."""
         best = log_chances.argmax(axis=1)
         ordered = np.sort(log_chances, axis=1)
         likeness = vectors @ self.examples.T
@@ -53,39 +59,64 @@ class IntentHeads:
 
 
 @dataclass(frozen=True, slots=True)
-class IntentModel:
-    """Heads and acceptor. `threshold`: the chance of being right below which a message counts as out of scope.
+class Acceptor:
+    """Which messages count as one of the intents. `threshold`: the least chance of being right."""
 
-    `reader` has a say in which intent it is, if in the Latin script, and none in whether it is one.
-    """
+    weights: np.ndarray  # (k + 1,) logistic weights of the signals, bias last
+    threshold: float
+
+    def chances(self, signals: np.ndarray) -> np.ndarray:
+        """(n,) chance that the best intent is right."""
+        return np.asarray(1 / (1 + np.exp(-(signals @ self.weights[:-1] + self.weights[-1]))))
+
+
+@dataclass(frozen=True, slots=True)
+class IntentReader:
+    """The tuned copy. `acceptor` is None where it has no say in whether a message is one of the intents."""
+
+    copy: TunedReader
+    acceptor: Acceptor | None
+
+    def judge(
+        self, heads: IntentHeads, vectors: np.ndarray, texts: Sequence[str]
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """(n,) the intents that heads and copy together find likeliest, and the chances that they are right."""
+        alone = heads.linear.log_chances(vectors, texts)
+        best, signals = heads.weigh(self.copy.log_chances(texts, alone), vectors, texts)
+        return best, None if self.acceptor is None else self.acceptor.chances(signals)
+
+
+@dataclass(frozen=True, slots=True)
+class IntentModel:
+    """Heads and their acceptor, and a `reader` that is asked too about texts in the Latin script."""
 
     names: tuple[str, ...]
     heads: IntentHeads
-    acceptor: np.ndarray  # (k + 1,) logistic weights of the signals, bias last
-    threshold: float
-    reader: TunedReader | None = None
+    acceptor: Acceptor
+    reader: IntentReader | None = None
 
     def classify(self, vectors: np.ndarray, texts: Sequence[str]) -> list[Intent | None]:
         """The intent of each text with its unit vector, or None where it is out of scope."""
         if not texts:
             return []
-        best, signals = self.heads.judge(vectors, texts)
-        chances = accepted(signals, self.acceptor)
-        best = self._named(best, vectors, texts)
+        best, chances, taken = self._judged(vectors, texts)
         return [
-            Intent(self.names[number], round(float(chance), 4)) if chance >= self.threshold else None
-            for number, chance in zip(best, chances, strict=True)
+            Intent(self.names[number], round(float(chance), 4)) if accepted else None
+            for number, chance, accepted in zip(best, chances, taken, strict=True)
         ]
 
-    def _named(self, best: np.ndarray, vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        """(n,) the intents that heads and reader together find likeliest."""
+    def _judged(self, vectors: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(n,) best intents, their chances of being right, and whether those are enough."""
+        best, signals = self.heads.judge(vectors, texts)
+        chances = self.acceptor.chances(signals)
+        taken = chances >= self.acceptor.threshold
         rows = [number for number, text in enumerate(texts) if not is_foreign(text)]
         if self.reader is None or not rows:
-            return best
-        read = [texts[number] for number in rows]
-        best = best.copy()
-        best[rows] = self.reader.log_chances(read, self.heads.linear.log_chances(vectors[rows], read)).argmax(axis=1)
-        return best
+            return best, chances, taken
+        best[rows], read = self.reader.judge(self.heads, vectors[rows], [texts[number] for number in rows])
+        if self.reader.acceptor is not None and read is not None:
+            chances[rows], taken[rows] = read, read >= self.reader.acceptor.threshold
+        return best, chances, taken
 
     def save(self, file: Path, embedder: str) -> None:
         """Write one safetensors file."""
@@ -93,18 +124,16 @@ class IntentModel:
             "examples": self.heads.examples.astype(np.float16),
             "owner": self.heads.owner,
             "outside": self.heads.outside,
-            "acceptor": self.acceptor,
+            "acceptor": self.acceptor.weights,
         }
-        about = {"names": list(self.names), "threshold": self.threshold, "embedder": embedder}
+        about = {"names": list(self.names), "threshold": self.acceptor.threshold, "embedder": embedder}
         if self.reader is not None:
-            tensors |= self.reader.tensors("reader")
-            about["reader"] = self.reader.about()
+            tensors |= self.reader.copy.tensors("reader")
+            about["reader"] = self.reader.copy.about()
+            if self.reader.acceptor is not None:
+                tensors["reader.acceptor"] = self.reader.acceptor.weights
+                about["reader_threshold"] = self.reader.acceptor.threshold
         save_file(tensors, file, metadata={"about": json.dumps(about, ensure_ascii=False)})
-
-
-def accepted(signals: np.ndarray, acceptor: np.ndarray) -> np.ndarray:
-    """(n,) chance that the best intent is right."""
-    return np.asarray(1 / (1 + np.exp(-(signals @ acceptor[:-1] + acceptor[-1]))))
 
 
 def load_intents(file: Path) -> IntentModel:
@@ -118,5 +147,13 @@ def load_intents(file: Path) -> IntentModel:
         owner=read["owner"],
         outside=read["outside"],
     )
-    reader = open_reader(file, about["reader"], read, "reader") if "reader" in about else None
-    return IntentModel(tuple(about["names"]), heads, read["acceptor"], float(about["threshold"]), reader)
+    acceptor = Acceptor(read["acceptor"], float(about["threshold"]))
+    return IntentModel(tuple(about["names"]), heads, acceptor, _read_reader(file, about, read))
+
+
+def _read_reader(file: Path, about: dict[str, Any], read: dict[str, np.ndarray]) -> IntentReader | None:
+    if "reader" not in about:
+        return None
+    threshold = about.get("reader_threshold")
+    acceptor = None if threshold is None else Acceptor(read["reader.acceptor"], float(threshold))
+    return IntentReader(open_reader(file, about["reader"], read, "reader"), acceptor)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
+from sqlalchemy.orm import aliased
 
 from assistant.store import Store
 from assistant.tables import ConversationRow, HandOverRow, MessageRow, RatingRow, TraceRow, now
@@ -105,12 +106,15 @@ def moods(store: Store, past: int = 30) -> list[tuple[str, str, int]]:
 
 
 def gaps(store: Store, embedder: Embedder, past: int = 30) -> list[Gap]:
-    """Questions the assistant could not answer, alike ones together, the most frequent first."""
+    """Questions the assistant could not answer, alike ones together, the most frequent first.
+
+    One that was asked back counts too, unless something was answered in that conversation afterwards.
+    """
     query = (
         select(TraceRow.question, TraceRow.created_at)
         .join(MessageRow, MessageRow.id == TraceRow.message_id)
         .join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
-        .where(TraceRow.action == "hand_over", TraceRow.created_at >= _since(past))
+        .where(or_(TraceRow.action == "hand_over", _left_open()), TraceRow.created_at >= _since(past))
         .where(ConversationRow.source.is_(None), TraceRow.question.is_not(None))
         .order_by(TraceRow.created_at.desc())
         .limit(MOST_GAPS)
@@ -120,6 +124,23 @@ def gaps(store: Store, embedder: Embedder, past: int = 30) -> list[Gap]:
         wishes = set(session.scalars(details.where(TraceRow.created_at >= _since(past))))
         asked = [(text, at) for text, at in session.execute(query) if text and text not in wishes]
     return sorted(_together(asked, embedder), key=lambda gap: len(gap.questions), reverse=True)
+
+
+def _left_open() -> ColumnElement[bool]:
+    """Was it asked back what the message of a trace meant, and nothing answered or counted after it?"""
+    message, trace = aliased(MessageRow), aliased(TraceRow)
+    settled = or_(
+        trace.action.in_(("answer", "template")),
+        and_(trace.action == "hand_over", trace.details["reason"].as_string() != "asked_for_person"),
+    )
+    later = (
+        select(message.id)
+        .join(trace, trace.message_id == message.id)
+        .where(message.conversation_id == MessageRow.conversation_id, message.position > MessageRow.position)
+        .where(settled)
+        .exists()
+    )
+    return and_(TraceRow.action == "clarify", not_(later))
 
 
 def _together(asked: Sequence[tuple[str, datetime]], embedder: Embedder) -> list[Gap]:

@@ -37,8 +37,11 @@ class TunedReader:
 
     def log_chances(self, texts: Sequence[str], heads: np.ndarray) -> np.ndarray:
         """(n, c) natural logarithms of each class's chance, from those of the heads and the reader's own opinion."""
-        own = log_softmax(self.reader.encode_queries(texts) @ self.prototypes, axis=1)
-        return np.asarray(log_softmax(self.weights[0] * heads + self.weights[1] * own, axis=1))
+        return joint_chances(heads, self.opinion(texts), self.weights)
+
+    def opinion(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, c) cosines to each class's prototype, times the scale."""
+        return np.asarray(self.reader.encode_queries(texts) @ self.prototypes)
 
     def tensors(self, prefix: str) -> dict[str, np.ndarray]:
         """For a safetensors file."""
@@ -47,6 +50,11 @@ class TunedReader:
     def about(self) -> dict[str, Any]:
         """What `open_reader` needs to find and verify the copy."""
         return {"folder": self.folder.name, "sha256": {name: sha256(self.folder / name) for name in FILES}}
+
+
+def joint_chances(heads: np.ndarray, opinion: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(n, c) natural logarithms of each class's chance, from those of the heads and a copy's scaled cosines."""
+    return np.asarray(log_softmax(weights[0] * heads + weights[1] * log_softmax(opinion, axis=1), axis=1))
 
 
 def open_reader(heads: Path, about: Mapping[str, Any], tensors: Mapping[str, np.ndarray], prefix: str) -> TunedReader:

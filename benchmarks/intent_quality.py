@@ -25,8 +25,10 @@ from assistant.settings import Settings, load_settings
 from assistant.wiring import build_embedder
 from benchmarks.development_sets import DATA
 from retrieval.embed import Embedder
-from training.intent_fit import Taught, fit_intents
-from training.intent_training import taught_by, tune_intents
+from training.intent_fit import fit_intents
+from training.intent_rounds import Taught
+from training.intent_training import taught_by
+from training.intent_tuning import tune_intents
 from training.text_fit import Examples
 
 FOLDER = DATA / "intents"
@@ -101,15 +103,15 @@ def measured(task: Task, embedder: Embedder, settings: Settings) -> str:
     number = {name: position for position, name in enumerate(taught.names)}
     fit = fit_intents(taught, lambda *_: None)
     fitted = time.monotonic() - started
-    choice = tune_intents(settings, fit.model, taught, lambda *_: None)
-    model = replace(fit.model, reader=choice.reader if choice else None)
+    tuned_to = tune_intents(settings, fit.model, taught, lambda *_: None)
+    model = replace(fit.model, reader=tuned_to.reader if tuned_to else None)
     tuned = time.monotonic() - started - fitted
     asked = as_examples(task.asked, number, embedder)
     best, _ = model.heads.judge(asked.vectors, asked.texts)
     inside = asked.labels >= 0
     alone = (best == asked.labels)[inside].mean()
-    both = [one.name for one in replace(model, threshold=0.0).classify(asked.vectors, asked.texts) if one]
-    together = (np.array([number[name] for name in both]) == asked.labels)[inside].mean()
+    both = best if model.reader is None else model.reader.judge(model.heads, asked.vectors, asked.texts)[0]
+    together = (both == asked.labels)[inside].mean()
     started = time.monotonic()
     named = [model.classify(asked.vectors[i : i + 1], asked.texts[i : i + 1])[0] for i in range(len(asked.texts))]
     milliseconds = (time.monotonic() - started) * 1000 / len(asked.texts)

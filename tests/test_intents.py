@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from assistant.intents import IntentModel, load_intents
-from training.intent_fit import Fit, Taught, fit_intents
+from training.intent_acceptance import learn_acceptance
+from training.intent_fit import Fit, fit_intents
+from training.intent_rounds import HeldOut, Taught
 from training.intent_training import spoken
 from training.text_fit import Examples
 
@@ -57,10 +59,24 @@ def test_other_messages_are_out_of_scope(fit: Fit) -> None:
 
 
 def test_cross_validation_reports_shares(fit: Fit) -> None:
-    assert 0.5 < fit.accuracy <= 1
-    assert 0 <= fit.kept <= fit.accuracy
-    assert 0 <= fit.refused <= 1
+    found = fit.acceptance
+    assert 0.5 < found.accuracy <= 1
+    assert 0 <= found.kept <= found.accuracy
+    assert 0 <= found.refused <= 1
+    assert found.told()["threshold"] == round(fit.model.acceptor.threshold, 4)
     assert len(fit.pairs) == 36
+
+
+@pytest.mark.parametrize(("examples", "most_lost"), [(100, 0.05), (600, 0.025), (100_000, 0.005)])
+def test_the_more_examples_the_fewer_right_ones_are_refused(examples: int, most_lost: float) -> None:
+    """Signals that hardly tell: refusing freely would cost many of the right ones."""
+    random = np.random.default_rng(1)
+    right = np.arange(2000) < 1000
+    signals = (random.normal(size=2000) + right)[:, None]
+    weight = np.stack([right / 1000, ~right / 1000], axis=1)
+    found = learn_acceptance(HeldOut(signals, right, weight, ()), examples)
+    assert 1 - found.kept == pytest.approx(most_lost, abs=0.002)
+    assert found.accuracy == 1
 
 
 def test_a_saved_model_says_the_same(fit: Fit, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import cast
 
 import numpy as np
+import pytest
 
+from assistant.conversation import Action
 from assistant.store import Store
 from assistant.store_insights import days, gaps, languages, moods
 from assistant.tables import now
@@ -49,3 +51,23 @@ def test_gaps_are_grouped_and_wishes_for_a_person_are_none(store: Store) -> None
     assert [gap.questions for gap in found] == [("warranty for pots", "warranty of lamps"), ("gift cards?",)]
     assert found[0].title == "warranty for pots"
     assert gaps(store, cast(Embedder, ByFirstWord()), past=0) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "counted"),
+    [
+        ((), ["warranty of lamps"]),
+        ((("yes", "answer", "evidence"),), []),
+        ((("person please", "hand_over", "asked_for_person"),), ["warranty of lamps"]),
+        ((("warranty of pots", "hand_over", "thin_evidence"),), ["warranty of pots"]),
+    ],
+)
+def test_what_was_asked_back_and_never_answered_is_a_gap(
+    store: Store, then: tuple[tuple[str, Action, str], ...], counted: list[str]
+) -> None:
+    chat = store.create_conversation(channel="web").id
+    for question, action, reason in (("warranty of lamps", "clarify", "one_meaning"), *then):
+        reply = replace(REPLY, action=action, trace={**REPLY.trace, "question": question, "reason": reason})
+        store.add_reply(chat, ask(store, chat, question).id, reply)
+    found = gaps(store, cast(Embedder, ByFirstWord()))
+    assert [question for gap in found for question in gap.questions] == counted

@@ -13,7 +13,7 @@ import pytest
 
 from assistant.errors import Unavailable
 from assistant.heard import open_intents, open_mood
-from assistant.intents import IntentModel, load_intents
+from assistant.intents import Acceptor, IntentModel, IntentReader, load_intents
 from assistant.learned_models import heads_folder, used_readers
 from assistant.mood import MoodModel, load_mood
 from assistant.settings import Settings
@@ -23,8 +23,8 @@ from assistant.tuned_reader import TunedReader, remove_other_readers
 from assistant.wiring import build_reader
 from retrieval.embed import load_embedder
 from retrieval.prepared import WEIGHTS
-from training import reader_choice
-from training.intent_fit import fit_heads
+from training import intent_tuning, reader_choice
+from training.intent_rounds import fit_heads
 from training.intent_training import import_intents
 from training.mood_training import train_mood
 from training.reader_choice import Choice, choose_reader, kept_copy, widened
@@ -154,7 +154,9 @@ def fit_some(some: Examples) -> TextHeads:
 def test_what_was_learnt_from_files_serves_with_its_copy(
     real_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_choice, "FEWEST", 50)
+    for module in (reader_choice, intent_tuning):
+        monkeypatch.setattr(module, "FEWEST", 50)
+    monkeypatch.setattr(intent_tuning, "NOISE", 1.0)
     # what is easy for the heads is easy for the copy: let the larger say win, so that it serves on any machine
     monkeypatch.setattr(reader_choice, "honest_scale", lambda logits, truth: (1.0, -float(np.abs(logits).sum())))
     (tmp_path / "models").symlink_to(real_settings.models_folder.resolve())
@@ -174,7 +176,8 @@ def test_what_was_learnt_from_files_serves_with_its_copy(
     assert used_readers(store) == copies
     assert len(copies) == 2
     intents, moods = open_intents(settings, store, reads), open_mood(settings, store, reads)
-    assert intents is not None and intents.reader is not None
+    assert intents is not None and intents.reader is not None and intents.reader.acceptor is not None
+    assert imported.cross_validation["threshold"] == round(intents.reader.acceptor.threshold, 4)
     assert moods is not None and set(moods.readers) == {"en"}
     text = "so happy with the new sofa"
     mood = moods.mood(reads.encode_queries([text])[0], text)
@@ -216,7 +219,8 @@ def test_an_intent_is_named_with_the_copy_and_other_scripts_without(reader: Tune
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     heads = fit_heads(Examples(texts, flat, labels))
     signals = heads.judge(flat[:1], texts[:1])[1].shape[1]
-    model = IntentModel(("pleased", "angry"), heads, np.zeros(signals + 1, np.float32), 0.0, reader)
+    taking = Acceptor(np.zeros(signals + 1, np.float32), 0.0)
+    model = IntentModel(("pleased", "angry"), heads, taking, IntentReader(reader, None))
     file = reader.folder.parent / "intents.safetensors"
     model.save(file, "any")
     loaded = load_intents(file)
@@ -227,6 +231,11 @@ def test_an_intent_is_named_with_the_copy_and_other_scripts_without(reader: Tune
     assert named[:2] == ["pleased", "angry"]
     assert named[2] == alone[2]
     assert alone[0] == alone[1]  # flat vectors tell the heads nothing
+    refusing = replace(taking, threshold=0.9)
+    replace(model, reader=IntentReader(reader, refusing)).save(file, "any")
+    assert [intent and intent.name for intent in load_intents(file).classify(vectors, asked)] == [None, None, alone[2]]
+    replace(model, acceptor=refusing, reader=IntentReader(reader, taking)).save(file, "any")
+    assert [intent and intent.name for intent in load_intents(file).classify(vectors, asked)] == [*named[:2], None]
 
 
 def test_a_changed_copy_is_refused_and_unused_ones_are_deleted(reader: TunedReader, heads: TextHeads) -> None:

@@ -30,19 +30,19 @@ from assistant.store_intents import (
     newest_model,
 )
 from assistant.store_logs import LogFilter
-from assistant.text_heads import TextHeads
 from assistant.tuned_reader import remove_other_readers
 from assistant.understand import small_talk
 from retrieval.by_script import Reads
-from retrieval.scripts import is_foreign
 from retrieval.staging import StagedVectors, find_rows, text_keys
 from retrieval.version import EmbedderId
+from training.intent_acceptance import Acceptance
 from training.intent_background import SENTENCES
-from training.intent_fit import Fit, Taught, fit_intents
+from training.intent_fit import Fit, fit_intents
+from training.intent_rounds import Taught
+from training.intent_tuning import tune_intents
 from training.raw_records import Unreadable, read_records
-from training.reader_choice import Choice, Tried, choose_reader
-from training.reader_tuning import Plan, may_tune, tuning_source
-from training.text_fit import Examples, fit_text_heads
+from training.reader_choice import Tried
+from training.text_fit import Examples
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -50,8 +50,7 @@ ENCODED_AT_ONCE = 256
 MOST_CONFUSED = 50
 MOST_DISCOVERED = 3000
 LONGEST_OPENING = 500  # characters
-FEW = 3000  # examples up to which a copy is tuned for more epochs
-VERSION = "3"  # of the fitting; another one fits again
+VERSION = "4"  # of the fitting; another one fits again
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class ExampleFailure:
 
 @dataclass(frozen=True, slots=True)
 class IntentImport:
-    """What an import did. `accuracy`, `kept`, `refused`: see training.intent_fit.Fit; None while nothing was fitted."""
+    """What an import did. `cross_validation`: see training.intent_acceptance; empty while nothing was fitted."""
 
     added: int
     unchanged: int
@@ -143,7 +142,7 @@ def fit_store(
     taught = taught_by([(e.text, e.intent) for e in everything], vectors, embedder)
     fit = fit_intents(taught, progress)
 
-    def publish(model: IntentModel, tuned: Tried | None, made_of: str) -> None:
+    def publish(model: IntentModel, measured: Acceptance, tuned: Tried | None, made_of: str) -> None:
         publish_model(
             settings,
             store,
@@ -152,43 +151,24 @@ def fit_store(
             examples_hash=made_of,
             embedder=mark,
             details={
-                "cross_validation": _measured(fit),
+                "cross_validation": measured.told(),
                 "tuned": tuned,
                 "confused": confused(taught.names, fit),
                 "examples": len(everything),
-                "readers": [] if model.reader is None else [model.reader.folder.name],
+                "readers": [] if model.reader is None else [model.reader.copy.folder.name],
             },
         )
 
-    publish(fit.model, None, "")  # tuning takes minutes; if it is interrupted, the next import begins it again
-    choice = tune_intents(settings, fit.model, taught, progress)
-    tuned, reader = (None, None) if choice is None else (choice.told(), choice.reader)
-    publish(replace(fit.model, reader=reader), tuned, content)
+    # Tuning takes minutes; if it is interrupted, the next import begins it again.
+    publish(fit.model, fit.acceptance, None, "")
+    tuned = tune_intents(settings, fit.model, taught, progress)
+    if tuned is None:
+        publish(fit.model, fit.acceptance, None, content)
+    else:
+        model = replace(fit.model, reader=tuned.reader)
+        publish(model, tuned.acceptance or fit.acceptance, tuned.told(), content)
     remove_other_readers(heads_folder(settings), used_readers(store))
     return True
-
-
-def tune_intents(settings: Settings, model: IntentModel, taught: Taught, progress: Progress) -> Choice | None:
-    """A copy of the default embedder tuned to the examples, if it names more of them rightly; None if they are too few.
-
-    Chinese ones are left to the heads.
-    """
-    some, titles = _readable(taught.examples), _readable(taught.titles)
-    if not may_tune(settings, foreign=False) or len(np.unique(some.labels)) < len(model.names):
-        return None
-
-    def fit(part: Examples) -> TextHeads:
-        heads = fit_text_heads(part.vectors, part.texts, part.labels)
-        return replace(heads, blend=model.heads.linear.blend)
-
-    plan = Plan(epochs=8 if len(some.texts) <= FEW else 5, batch=64, together=1.0)
-    with tuning_source(settings, foreign=False) as source:
-        return choose_reader(some, titles, fit, source, plan, heads_folder(settings), progress)
-
-
-def _readable(examples: Examples) -> Examples:
-    """Those in scope that the default embedder can read."""
-    return examples.take(np.array([not is_foreign(text) for text in examples.texts]) & (examples.labels >= 0))
 
 
 def taught_by(rows: Sequence[tuple[str, str | None]], vectors: np.ndarray, embedder: Reads) -> Taught:
@@ -209,15 +189,6 @@ def spoken(name: str) -> str:
     """An intent's name as words: "card_arrival" and "cardArrival" are "card arrival"."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return " ".join(re.sub(r"[\W_]+", " ", apart).lower().split()) or name
-
-
-def _measured(fit: Fit) -> dict[str, float]:
-    return {
-        "accuracy": round(fit.accuracy, 4),
-        "kept": round(fit.kept, 4),
-        "refused": round(fit.refused, 4),
-        "threshold": round(fit.model.threshold, 4),
-    }
 
 
 def confused(names: Sequence[str], fit: Fit) -> list[dict[str, Any]]:

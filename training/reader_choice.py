@@ -16,19 +16,19 @@ from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 
 from assistant.text_heads import TextHeads
-from assistant.tuned_reader import TunedReader, keep_reader
+from assistant.tuned_reader import TunedReader, joint_chances, keep_reader
 from retrieval.embed import load_embedder
 from training.reader_tuning import Plan, Progress, Source, Tuning
 from training.text_fit import Examples, honest_scale
 
-FEWEST, MOST = 300, 10_000  # examples: with fewer there is nothing to choose by, more take too long
+FEWEST, MOST = 150, 10_000  # examples: with fewer there is nothing to choose by, more take too long
 ALL_AGAIN = 3000  # examples up to which the copy that serves is tuned to those held out too
 HELD_OUT, HELD_OUT_OF_FEW = 10, 3  # every so many examples
 RATIOS = (0.0, 1.0, 2.0)  # of the copy's opinion to that of the heads; finer ones would be chosen by chance
 SEED = 21
 
 
-# Macro-F1 of held-out examples without and with the copy, and whether it serves; stored and shown as JSON.
+# How well held-out examples are judged without and with the copy, and whether it serves; stored and shown as JSON.
 Tried = TypedDict("Tried", {"without": float, "with": float, "serves": bool})  # "with" is a keyword elsewhere
 
 
@@ -42,11 +42,12 @@ class Choice:
 
     def told(self) -> Tried:
         """Without the copy itself."""
-        return {
-            "without": round(self.heads, 4),
-            "with": round(self.together, 4),
-            "serves": self.reader is not None,
-        }
+        return told(self.heads, self.together, self.reader is not None)
+
+
+def told(heads: float, together: float, serves: bool) -> Tried:
+    """Rounded, for people and the database."""
+    return {"without": round(heads, 4), "with": round(together, 4), "serves": serves}
 
 
 def choose_reader(
@@ -60,8 +61,8 @@ def choose_reader(
 ) -> Choice | None:
     """Tune to most examples, weigh heads and copy by the rest, and keep the copy in `folder` if it helps.
 
-    It helps if the rest becomes likelier with it and as many are right: on few examples likelihoods tell more than
-    counts. `always` is learnt from and never held out. None where there are too few to tell.
+    It helps if the rest becomes likelier with it and macro-F1 is no lower. `always` is learnt from and never held out.
+    None where there are too few to tell.
     """
     if len(examples.texts) < FEWEST:
         return None
@@ -75,19 +76,31 @@ def choose_reader(
     tuning.run(plan, progress)
     others = np.setdiff1d(np.arange(len(examples.texts)), order[::every])  # the heads that serve learn from all of them
     heads = fit(examples.take(others).joined(always)).log_chances(held.vectors, held.texts)
-    own = log_softmax(tuning.vectors(held.texts) @ tuning.prototypes, axis=1)
-    mixed = [heads + ratio * own for ratio in RATIOS]
-    scores = [float(f1_score(held.labels, logits.argmax(axis=1), average="macro")) for logits in mixed]
-    scales, losses = zip(*(honest_scale(logits, held.labels) for logits in mixed), strict=True)
-    best = int(np.argmin(losses))
-    if best == 0 or scores[best] < scores[0]:
-        return Choice(None, scores[0], scores[best or 1])
-    weights = scales[best] * np.array([1, RATIOS[best]], dtype=np.float32)
+    opinion = tuning.vectors(held.texts) @ tuning.prototypes
+    weights, helps = weigh(heads, opinion, held.labels)
+    alone, both = (
+        float(f1_score(held.labels, log_chances.argmax(axis=1), average="macro"))
+        for log_chances in (heads, joint_chances(heads, opinion, weights))
+    )
+    if not helps or both < alone:
+        return Choice(None, alone, both)
     if len(examples.texts) <= ALL_AGAIN:
         learnt = examples.joined(always)
         tuning = Tuning(source, learnt.texts, learnt.labels)
         tuning.run(plan, progress)
-    return Choice(kept_copy(tuning, weights, folder), scores[0], scores[best])
+    return Choice(kept_copy(tuning, weights, folder), alone, both)
+
+
+def weigh(heads: np.ndarray, opinion: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, bool]:
+    """How much the heads' (n, c) log chances and a copy's scaled cosines count, and whether the copy helps at all.
+
+    It helps if the true classes of held-out examples become likelier with it: on few examples likelihoods tell more
+    than counts.
+    """
+    own = log_softmax(opinion, axis=1)
+    scales, losses = zip(*(honest_scale(heads + ratio * own, truth) for ratio in RATIOS), strict=True)
+    best = 1 + int(np.argmin(losses[1:]))
+    return scales[best] * np.array([1, RATIOS[best]], dtype=np.float32), losses[best] < losses[0]
 
 
 def kept_copy(tuning: Tuning, weights: np.ndarray, folder: Path) -> TunedReader:

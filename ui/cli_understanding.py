@@ -75,7 +75,7 @@ def import_file(
             f"in-scope messages kept and right, {figures['refused']:.1%} of others refused"
         )
         if report.tuned:
-            print_tuned("intents", report.tuned)
+            print_tuned("intents, score on held-out messages", report.tuned)
     else:
         out.print("Not fitted yet: at least two intents with two examples each are needed", style="yellow")
     out.print('Next: assistant intents classify "a message", assistant intents report')
@@ -85,8 +85,8 @@ def print_tuned(what: str, tried: Tried) -> None:
     """Whether a tuned copy of the embedder serves, and why."""
     verdict = "serves" if tried["serves"] else "is not used"
     out.print(
-        f"{what}: macro-F1 on held-out examples {tried['without']:.3f} without and {tried['with']:.3f} with a copy of "
-        f"the embedder tuned to them, which {verdict}",
+        f"{what}: {tried['without']:.3f} without and {tried['with']:.3f} with a copy of the embedder tuned to the "
+        f"examples, which {verdict}",
         highlight=False,
     )
 
@@ -256,7 +256,7 @@ def train_moods(
     for kind, score in report.macro_f1.items():
         out.print(f"{kind}: macro-F1 {score:.3f} cross-validated", highlight=False)
     for language, tried in report.tuned.items():
-        print_tuned(f"sentiment.{language}", tried)
+        print_tuned(f"sentiment.{language}, macro-F1 on held-out examples", tried)
     out.print('Next: assistant mood classify "a message"')
 
 

@@ -62,9 +62,12 @@ def open_reader(heads: Path, about: Mapping[str, Any], tensors: Mapping[str, np.
     folder = heads.parent / Path(str(about["folder"])).name
     if any(not (folder / name).is_file() or sha256(folder / name) != about["sha256"][name] for name in FILES):
         raise Unavailable(f"{str(folder)!r} is missing or was changed since it was learnt; learn it again")
-    return TunedReader(
-        folder, load_embedder(str(folder)), tensors[f"{prefix}.prototypes"], tensors[f"{prefix}.weights"]
-    )
+    return TunedReader(folder, load_copy(folder), tensors[f"{prefix}.prototypes"], tensors[f"{prefix}.weights"])
+
+
+def load_copy(folder: Path) -> Embedder:
+    """Open a copy. One thread: a second one takes longer to wake than it saves on a message computed with bytes."""
+    return load_embedder(str(folder), threads=1)
 
 
 def keep_reader(made: Path, heads: Path) -> Path:

@@ -127,7 +127,7 @@ def _open(folder: Path, prepared: Prepared, threads: int) -> Embedder:
         query_prompt=prepared.query_prompt,
         passage_prompt=prepared.passage_prompt,
     )
-    encoder = CTranslate2Encoder(folder / WEIGHTS, threads)
+    encoder = CTranslate2Encoder(folder / WEIGHTS, threads, prepared.numbers)
     return Embedder(reading, Tokenizer.from_file(str(folder / TOKENIZER)), MeanVectors(encoder, prepared.centre))
 
 

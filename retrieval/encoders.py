@@ -14,10 +14,10 @@ import numpy as np
 class CTranslate2Encoder:
     """A converted transformer: no padding is computed, and short texts take a few milliseconds."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
-        """Load what `convert` wrote; afterwards the folder is not needed."""
+    def __init__(self, folder: Path, threads: int, numbers: str = "float32") -> None:
+        """Load what `convert` wrote, to compute with `numbers`; afterwards the folder is not needed."""
         self._encoder = ctranslate2.Encoder(
-            str(folder), device="cpu", compute_type="float32", inter_threads=1, intra_threads=threads
+            str(folder), device="cpu", compute_type=numbers, inter_threads=1, intra_threads=threads
         )
 
     def __call__(self, ids: list[list[int]]) -> np.ndarray:

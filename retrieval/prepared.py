@@ -20,7 +20,7 @@ class Prepared:
     """A converted model whose vectors are the mean of its last layer, less `centre`, at unit length.
 
     Vectors of some models all lie in a narrow cone; less the mean of ordinary sentences they spread out, so that
-    cosines mean about the same as another model's.
+    cosines mean about the same as another model's. `numbers`: what it computes with.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Prepared:
     query_prompt: str
     passage_prompt: str
     centre: tuple[float, ...] = ()
+    numbers: str = "float32"
 
     def save(self, folder: Path) -> None:
         """Write the description into its folder."""

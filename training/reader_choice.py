@@ -16,8 +16,7 @@ from scipy.special import log_softmax
 from sklearn.metrics import f1_score
 
 from assistant.text_heads import TextHeads
-from assistant.tuned_reader import TunedReader, joint_chances, keep_reader
-from retrieval.embed import load_embedder
+from assistant.tuned_reader import TunedReader, joint_chances, keep_reader, load_copy
 from training.reader_tuning import Plan, Progress, Source, Tuning
 from training.text_fit import Examples, honest_scale
 
@@ -110,7 +109,7 @@ def kept_copy(tuning: Tuning, weights: np.ndarray, folder: Path) -> TunedReader:
         made = Path(name) / "made"
         tuning.write(made)
         kept = keep_reader(made, folder)
-    return TunedReader(kept, load_embedder(str(kept)), tuning.prototypes, weights)
+    return TunedReader(kept, load_copy(kept), tuning.prototypes, weights)
 
 
 def widened(reader: TunedReader, classes: np.ndarray, width: int) -> TunedReader:

@@ -1,7 +1,7 @@
 """What a customer wants, out of the intents a team gave examples of, or that it is none of them.
 
 Two linear heads, on the embedding and on n-grams, name the best intent, where there were enough examples together with
-a tuned copy of the embedder; an acceptor weighs how sure they are and how near the closest examples lie. Knows how to
+tuned copies of the embedders; an acceptor weighs how sure they are and how near the closest examples lie. Knows how to
 apply and store the numbers; fitting them is `training/intent_fit.py` and `training/intent_tuning.py`.
 """
 
@@ -21,7 +21,8 @@ from assistant.conversation import Intent
 from assistant.ngrams import counted, known_share
 from assistant.text_heads import TextHeads, heads_from
 from assistant.tuned_reader import TunedReader, open_reader
-from retrieval.scripts import is_foreign
+
+SURE = 0.7  # chance of an intent from which on no further copy is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +72,40 @@ class Acceptor:
 
 
 @dataclass(frozen=True, slots=True)
-class IntentReader:
-    """The tuned copy. `acceptor` is None where it has no say in whether a message is one of the intents."""
+class IntentReaders:
+    """Tuned copies, each of which is asked about what those before it cannot read or leave open.
 
-    copy: TunedReader
+    `acceptor` is None where they have no say in whether a message is one of the intents.
+    """
+
+    copies: tuple[TunedReader, ...]
     acceptor: Acceptor | None
 
-    def judge(
-        self, heads: IntentHeads, vectors: np.ndarray, texts: Sequence[str]
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """(n,) the intents that heads and copy together find likeliest, and the chances that they are right."""
-        alone = heads.linear.log_chances(vectors, texts)
-        best, signals = heads.weigh(self.copy.log_chances(texts, alone), vectors, texts)
-        return best, None if self.acceptor is None else self.acceptor.chances(signals)
+    def refine(self, log_chances: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """(n, c) chances as the copies see them after the heads, and (n,) which texts any of them has read."""
+        found, read = log_chances.copy(), np.zeros(len(texts), dtype=bool)
+        still = np.ones(len(texts), dtype=bool)
+        for copy in self.copies:
+            rows = np.flatnonzero(still & copy.can_read(texts)).tolist()
+            if rows:
+                found[rows] = copy.log_chances([texts[row] for row in rows], found[rows])
+                still[rows], read[rows] = left_open(found[rows]), True
+        return found, read
+
+
+def left_open(log_chances: np.ndarray) -> np.ndarray:
+    """(n,) for which texts one more copy is worth asking; it hardly ever names what is surer otherwise."""
+    return np.asarray(log_chances.max(axis=1) < np.log(SURE))
 
 
 @dataclass(frozen=True, slots=True)
 class IntentModel:
-    """Heads and their acceptor, and a `reader` that is asked too about texts in the Latin script."""
+    """Heads and their acceptor, and `readers` where there were enough examples."""
 
     names: tuple[str, ...]
     heads: IntentHeads
     acceptor: Acceptor
-    reader: IntentReader | None = None
+    readers: IntentReaders | None = None
 
     def classify(self, vectors: np.ndarray, texts: Sequence[str]) -> list[Intent | None]:
         """The intent of each text with its unit vector, or None where it is out of scope."""
@@ -107,16 +119,18 @@ class IntentModel:
 
     def _judged(self, vectors: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(n,) best intents, their chances of being right, and whether those are enough."""
-        best, signals = self.heads.judge(vectors, texts)
+        log_chances = self.heads.linear.log_chances(vectors, texts)
+        best, signals = self.heads.weigh(log_chances, vectors, texts)
         chances = self.acceptor.chances(signals)
         taken = chances >= self.acceptor.threshold
-        rows = [number for number, text in enumerate(texts) if not is_foreign(text)]
-        if self.reader is None or not rows:
+        if self.readers is None:
             return best, chances, taken
-        best[rows], read = self.reader.judge(self.heads, vectors[rows], [texts[number] for number in rows])
-        if self.reader.acceptor is not None and read is not None:
-            chances[rows], taken[rows] = read, read >= self.reader.acceptor.threshold
-        return best, chances, taken
+        refined, read = self.readers.refine(log_chances, texts)
+        named, signals = self.heads.weigh(refined, vectors, texts)
+        if (acceptor := self.readers.acceptor) is not None:
+            chances = np.where(read, acceptor.chances(signals), chances)
+            taken = np.where(read, chances >= acceptor.threshold, taken)
+        return np.where(read, named, best), chances, taken
 
     def save(self, file: Path, embedder: str) -> None:
         """Write one safetensors file."""
@@ -126,13 +140,14 @@ class IntentModel:
             "outside": self.heads.outside,
             "acceptor": self.acceptor.weights,
         }
-        about = {"names": list(self.names), "threshold": self.acceptor.threshold, "embedder": embedder}
-        if self.reader is not None:
-            tensors |= self.reader.copy.tensors("reader")
-            about["reader"] = self.reader.copy.about()
-            if self.reader.acceptor is not None:
-                tensors["reader.acceptor"] = self.reader.acceptor.weights
-                about["reader_threshold"] = self.reader.acceptor.threshold
+        about: dict[str, Any] = {"names": list(self.names), "threshold": self.acceptor.threshold, "embedder": embedder}
+        if self.readers is not None:
+            for number, copy in enumerate(self.readers.copies):
+                tensors |= copy.tensors(f"reader{number}")
+            about["readers"] = [copy.about() for copy in self.readers.copies]
+            if self.readers.acceptor is not None:
+                tensors["readers.acceptor"] = self.readers.acceptor.weights
+                about["readers_threshold"] = self.readers.acceptor.threshold
         save_file(tensors, file, metadata={"about": json.dumps(about, ensure_ascii=False)})
 
 
@@ -148,12 +163,13 @@ def load_intents(file: Path) -> IntentModel:
         outside=read["outside"],
     )
     acceptor = Acceptor(read["acceptor"], float(about["threshold"]))
-    return IntentModel(tuple(about["names"]), heads, acceptor, _read_reader(file, about, read))
+    return IntentModel(tuple(about["names"]), heads, acceptor, _readers(file, about, read))
 
 
-def _read_reader(file: Path, about: dict[str, Any], read: dict[str, np.ndarray]) -> IntentReader | None:
-    if "reader" not in about:
+def _readers(file: Path, about: dict[str, Any], read: dict[str, np.ndarray]) -> IntentReaders | None:
+    if "readers" not in about:
         return None
-    threshold = about.get("reader_threshold")
-    acceptor = None if threshold is None else Acceptor(read["reader.acceptor"], float(threshold))
-    return IntentReader(open_reader(file, about["reader"], read, "reader"), acceptor)
+    threshold = about.get("readers_threshold")
+    acceptor = None if threshold is None else Acceptor(read["readers.acceptor"], float(threshold))
+    copies = (open_reader(file, one, read, f"reader{number}") for number, one in enumerate(about["readers"]))
+    return IntentReaders(tuple(copies), acceptor)

@@ -19,6 +19,7 @@ from assistant.errors import Unavailable
 from assistant.file_hashes import sha256
 from retrieval.embed import Embedder, load_embedder
 from retrieval.prepared import ABOUT, TOKENIZER, WEIGHTS
+from retrieval.scripts import is_foreign
 
 PREFIX = "reader-"
 SETTLED_SECONDS = 3600
@@ -28,12 +29,17 @@ FILES = (ABOUT, TOKENIZER, MODEL)  # what is verified
 
 @dataclass(frozen=True, slots=True)
 class TunedReader:
-    """The copy and what it learnt of `c` classes."""
+    """The copy and what it learnt of `c` classes. `every_script`: whether it reads more than the Latin one."""
 
     folder: Path  # named by the sha256 of the weights in it
     reader: Embedder
     prototypes: np.ndarray  # (d, c), unit columns times the scale they were learnt with
-    weights: np.ndarray  # (2,) of the heads' opinion and of the reader's
+    weights: np.ndarray  # (2,) of what was found before it and of the reader's opinion
+    every_script: bool = False
+
+    def can_read(self, texts: Sequence[str]) -> np.ndarray:
+        """(n,) which of the texts are in a script that it reads."""
+        return np.array([self.every_script or not is_foreign(text) for text in texts], dtype=bool)
 
     def log_chances(self, texts: Sequence[str], heads: np.ndarray) -> np.ndarray:
         """(n, c) natural logarithms of each class's chance, from those of the heads and the reader's own opinion."""
@@ -49,7 +55,8 @@ class TunedReader:
 
     def about(self) -> dict[str, Any]:
         """What `open_reader` needs to find and verify the copy."""
-        return {"folder": self.folder.name, "sha256": {name: sha256(self.folder / name) for name in FILES}}
+        hashes = {name: sha256(self.folder / name) for name in FILES}
+        return {"folder": self.folder.name, "sha256": hashes, "every_script": self.every_script}
 
 
 def joint_chances(heads: np.ndarray, opinion: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -62,7 +69,8 @@ def open_reader(heads: Path, about: Mapping[str, Any], tensors: Mapping[str, np.
     folder = heads.parent / Path(str(about["folder"])).name
     if any(not (folder / name).is_file() or sha256(folder / name) != about["sha256"][name] for name in FILES):
         raise Unavailable(f"{str(folder)!r} is missing or was changed since it was learnt; learn it again")
-    return TunedReader(folder, load_copy(folder), tensors[f"{prefix}.prototypes"], tensors[f"{prefix}.weights"])
+    prototypes, weights = tensors[f"{prefix}.prototypes"], tensors[f"{prefix}.weights"]
+    return TunedReader(folder, load_copy(folder), prototypes, weights, bool(about.get("every_script")))
 
 
 def load_copy(folder: Path) -> Embedder:

@@ -38,6 +38,23 @@ def chinese_base(entities: int = 250, questions: int = 500) -> KnowledgeBase:
     return KnowledgeBase("crosswoz", tuple(documents), tuple(chosen))
 
 
+def chinese_intents() -> Iterator[tuple[str, str]]:
+    """Messages that ask for one thing only, each once, and what: a hotel, restaurant or sight, or one fact of any."""
+    seen: dict[str, None] = {}
+    for dialogue in _dialogues():
+        for said in dialogue["messages"]:
+            wanted = {(act[1], act[2].split("-")[0]) for act in said["dialog_act"] if act[0] == "Request"}
+            if said["role"] == "usr" and len(wanted) == 1 and said["content"] not in seen:
+                seen[said["content"]] = None
+                domain, fact = wanted.pop()
+                yield said["content"], f"推荐{domain}" if fact == "名称" else fact
+
+
+def _dialogues() -> list[dict[str, Any]]:
+    with zipfile.ZipFile(DATA / "crosswoz_zh" / "val.json.zip") as archive:
+        return list(json.loads(archive.read("val.json")).values())
+
+
 def _documents(record: dict[str, Any]) -> Iterator[Document]:
     name = record["名称"]
     for fact in FACTS:
@@ -60,9 +77,7 @@ def _databases() -> Iterator[dict[str, Any]]:
 
 def _questions(names: set[str]) -> Iterator[tuple[str, str, frozenset[str]]]:
     """Entity, question, and the facts that are asked for."""
-    with zipfile.ZipFile(DATA / "crosswoz_zh" / "val.json.zip") as archive:
-        dialogues = json.loads(archive.read("val.json"))
-    for dialogue in dialogues.values():
+    for dialogue in _dialogues():
         for said, answered in zip(dialogue["messages"], dialogue["messages"][1:], strict=False):
             wanted = [act for act in said["dialog_act"] if act[0] == "Request"]
             domains = {act[1] for act in wanted}

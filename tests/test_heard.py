@@ -80,7 +80,7 @@ def test_an_import_killed_while_tuning_serves_and_is_taken_up_again(
         patch.setattr("training.intent_training.tune_intents", stopped)
         imported(settings, store)
     intents = open_intents(settings, store, Letters())  # type: ignore[arg-type]
-    assert intents is not None and intents.reader is None
+    assert intents is not None and intents.readers is None
     assert imported(settings, store).fitted
     assert not imported(settings, store).fitted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from assistant.errors import Unavailable
 from assistant.heard import open_intents, open_mood
-from assistant.intents import Acceptor, IntentModel, IntentReader, load_intents
+from assistant.intents import Acceptor, IntentModel, IntentReaders, load_intents
 from assistant.learned_models import heads_folder, used_readers
 from assistant.mood import MoodModel, load_mood
 from assistant.settings import Settings
@@ -176,12 +176,59 @@ def test_what_was_learnt_from_files_serves_with_its_copy(
     assert used_readers(store) == copies
     assert len(copies) == 2
     intents, moods = open_intents(settings, store, reads), open_mood(settings, store, reads)
-    assert intents is not None and intents.reader is not None and intents.reader.acceptor is not None
-    assert imported.cross_validation["threshold"] == round(intents.reader.acceptor.threshold, 4)
+    assert intents is not None and intents.readers is not None and intents.readers.acceptor is not None
+    assert imported.cross_validation["threshold"] == round(intents.readers.acceptor.threshold, 4)
     assert moods is not None and set(moods.readers) == {"en"}
     text = "so happy with the new sofa"
     mood = moods.mood(reads.encode_queries([text])[0], text)
     assert mood is not None and mood.sentiment == "positive"
+
+
+def test_chinese_intents_get_a_copy_that_reads_them(
+    real_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intent_tuning, "FEWEST", 30)
+    monkeypatch.setattr(intent_tuning, "FEWEST_OPEN", 5)
+    monkeypatch.setattr(intent_tuning, "REHEARSALS", 1)
+    monkeypatch.setattr(intent_tuning, "NOISE", 1.0)
+    monkeypatch.setattr(reader_choice, "honest_scale", lambda logits, truth: (1.0, -float(np.abs(logits).sum())))
+    (tmp_path / "models").symlink_to(real_settings.models_folder.resolve())
+    settings = real_settings.model_copy(update={"home": tmp_path})
+    store, reads = Store(settings.sqlalchemy_url), build_reader(settings)
+    texts, labels = said(CHINESE)
+    names = list(CHINESE)
+    file = tmp_path / "examples.jsonl"
+    rows = [{"text": text, "intent": names[n]} for text, n in zip(texts, labels, strict=True)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    imported = import_intents(settings, store, reads, file, silent)
+    assert imported.tuned is not None and imported.tuned["serves"]
+    model = open_intents(settings, store, reads)
+    assert model is not None and model.readers is not None
+    (copy,) = model.readers.copies
+    assert copy.every_script
+    asked = ["这个沙发我太喜欢了", "沙发真糟糕"]
+    chances = model.heads.linear.log_chances(reads.encode_queries(asked), asked)
+    refined, read = model.readers.refine(chances, asked)
+    assert read.all() and [model.names[n] for n in refined.argmax(axis=1)] == names
+
+
+def test_a_further_copy_is_asked_only_about_what_is_open(reader: TunedReader) -> None:
+    asked: list[str] = []
+
+    class Watched(TunedReader):
+        def opinion(self, texts: Sequence[str]) -> np.ndarray:
+            asked.extend(texts)
+            return np.tile(np.array([0.0, 9.0]), (len(texts), 1))
+
+    first = replace(reader, prototypes=reader.prototypes * 3)
+    second = Watched(reader.folder, reader.reader, reader.prototypes, np.array([1, 1], np.float32), every_script=True)
+    texts = ["I love my sofa", "a sofa", "沙发"]
+    undecided = np.log(np.full((3, 2), 0.5))
+    refined, read = IntentReaders((replace(first, weights=np.array([0, 1], np.float32)), second), None).refine(
+        undecided, texts
+    )
+    assert "沙发" in asked and "I love my sofa" not in asked
+    assert read.all() and refined[2].argmax() == 1 and refined[0].argmax() == 0
 
 
 @pytest.fixture
@@ -220,21 +267,21 @@ def test_an_intent_is_named_with_the_copy_and_other_scripts_without(reader: Tune
     heads = fit_heads(Examples(texts, flat, labels))
     signals = heads.judge(flat[:1], texts[:1])[1].shape[1]
     taking = Acceptor(np.zeros(signals + 1, np.float32), 0.0)
-    model = IntentModel(("pleased", "angry"), heads, taking, IntentReader(reader, None))
+    model = IntentModel(("pleased", "angry"), heads, taking, IntentReaders((reader,), None))
     file = reader.folder.parent / "intents.safetensors"
     model.save(file, "any")
     loaded = load_intents(file)
     asked = ["what a delightful sofa", "what a dreadful sofa", "沙发"]
     vectors = np.tile(flat[:1], (3, 1))
     named = [intent and intent.name for intent in loaded.classify(vectors, asked)]
-    alone = [intent and intent.name for intent in replace(model, reader=None).classify(vectors, asked)]
+    alone = [intent and intent.name for intent in replace(model, readers=None).classify(vectors, asked)]
     assert named[:2] == ["pleased", "angry"]
     assert named[2] == alone[2]
     assert alone[0] == alone[1]  # flat vectors tell the heads nothing
     refusing = replace(taking, threshold=0.9)
-    replace(model, reader=IntentReader(reader, refusing)).save(file, "any")
+    replace(model, readers=IntentReaders((reader,), refusing)).save(file, "any")
     assert [intent and intent.name for intent in load_intents(file).classify(vectors, asked)] == [None, None, alone[2]]
-    replace(model, acceptor=refusing, reader=IntentReader(reader, taking)).save(file, "any")
+    replace(model, acceptor=refusing, readers=IntentReaders((reader,), taking)).save(file, "any")
     assert [intent and intent.name for intent in load_intents(file).classify(vectors, asked)] == [*named[:2], None]
 
 

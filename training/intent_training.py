@@ -155,7 +155,7 @@ def fit_store(
                 "tuned": tuned,
                 "confused": confused(taught.names, fit),
                 "examples": len(everything),
-                "readers": [] if model.reader is None else [model.reader.copy.folder.name],
+                "readers": [copy.folder.name for copy in model.readers.copies] if model.readers else [],
             },
         )
 
@@ -165,7 +165,7 @@ def fit_store(
     if tuned is None:
         publish(fit.model, fit.acceptance, None, content)
     else:
-        model = replace(fit.model, reader=tuned.reader)
+        model = replace(fit.model, readers=tuned.readers)
         publish(model, tuned.acceptance or fit.acceptance, tuned.told(), content)
     remove_other_readers(heads_folder(settings), used_readers(store))
     return True

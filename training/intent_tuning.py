@@ -1,22 +1,24 @@
-"""Tune a copy of the embedder to a team's intents: a second opinion on which intent it is and whether it is one.
+"""Tune copies of the embedders to a team's intents: further opinions on which intent it is and whether it is one.
 
-With few examples two trial copies are each kept from some messages and some whole intents; what heads and trial copies
-say of those decides whether a copy serves and when a message counts as none of the intents. Knows intents by number.
+With few examples trial copies are kept from some messages and some whole intents; what heads and trial copies say of
+those decides which copies serve and when a message counts as none of the intents. Knows intents by number.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from assistant.intents import IntentHeads, IntentModel, IntentReader
+from assistant.errors import Unavailable
+from assistant.intents import IntentHeads, IntentModel, IntentReaders, left_open
 from assistant.learned_models import heads_folder
 from assistant.settings import Settings
 from assistant.text_heads import TextHeads
-from assistant.tuned_reader import joint_chances
+from assistant.tuned_reader import TunedReader, joint_chances
 from retrieval.scripts import is_foreign
 from training.intent_acceptance import Acceptance, learn_acceptance
 from training.intent_rounds import HeldOut, Round, Taught, blended, held_out_of, one_round, together
@@ -24,7 +26,6 @@ from training.reader_choice import (
     ALL_AGAIN,
     FEWEST,
     HELD_OUT_OF_FEW,
-    Choice,
     Tried,
     choose_reader,
     kept_copy,
@@ -34,129 +35,197 @@ from training.reader_choice import (
 from training.reader_tuning import Plan, Progress, Source, Tuning, may_tune, tuning_source
 from training.text_fit import Examples, fit_text_heads
 
-TRIALS = 2
-LEFT_OUT = 5  # one intent in so many is kept from a trial
-HEADS_ALONE = np.array([1, 0], np.float32)
+REHEARSALS = 2
+LEFT_OUT = 5  # one intent in so many is kept from a rehearsal
+FEWEST_OPEN = 30  # held-out messages that a further copy must be weighed by
 NOISE = 0.01  # a difference in what is judged rightly that a few hundred messages do not tell
-UNHEARD = -1e4  # the logarithm of the chance of an intent that was kept from it
+UNHEARD = -1e4  # the logarithm of the chance of an intent that was kept from a rehearsal
 FEW, MANY = Plan(epochs=8, batch=64, together=1.0), Plan(epochs=5, batch=64, together=1.0)
 SEED = 22
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class TunedIntents:
-    """The reader if it helps, and what its acceptor does, if it has one.
+    """The copies that help, if any, and what their acceptor does, if they have one.
 
-    `heads` and `together`: how well the heads alone, and with the copy, judge messages that were held out; 0..1.
+    `heads` and `together`: how well the heads alone, and with the copies, judge messages that were held out; 0..1.
     """
 
-    reader: IntentReader | None
+    readers: IntentReaders | None
     heads: float
     together: float
     acceptance: Acceptance | None = None
 
     def told(self) -> Tried:
-        """Without the copy itself."""
-        return told(self.heads, self.together, self.reader is not None)
+        """Without the copies themselves."""
+        return told(self.heads, self.together, self.readers is not None)
 
 
 def tune_intents(settings: Settings, model: IntentModel, taught: Taught, progress: Progress) -> TunedIntents | None:
-    """Tune a copy of the default embedder to what is in the Latin script; None if that is too little."""
-    some = _readable(taught)
-    inside = some.examples.take(some.examples.labels >= 0)
-    if not may_tune(settings, foreign=False) or len(np.unique(inside.labels)) < len(model.names):
+    """Tune copies of the default embedders; None where the examples are too few or these embedders not in use."""
+    inside = taught.examples.take(taught.examples.labels >= 0)
+    if len(inside.texts) > ALL_AGAIN:
+        return _by_names_only(settings, model, inside, taught.titles, progress)
+    if len(inside.texts) < FEWEST or not may_tune(settings, foreign=False):
         return None
-    folder = heads_folder(settings)
-    with tuning_source(settings, foreign=False) as source:
-        if len(inside.texts) > ALL_AGAIN:
-            return _by_names_only(choose_reader(inside, some.titles, _fitting(model), source, MANY, folder, progress))
-        return _by_trials(model, some, inside, source, folder, progress) if len(inside.texts) >= FEWEST else None
-
-
-def _by_names_only(choice: Choice | None) -> TunedIntents | None:
-    """With many examples trials would take as long again, and the heads tell well what is out of scope."""
-    if choice is None:
-        return None
-    reader = None if choice.reader is None else IntentReader(choice.reader, None)
-    return TunedIntents(reader, choice.heads, choice.together)
-
-
-def _by_trials(
-    model: IntentModel, some: Taught, inside: Examples, source: Source, folder: Path, progress: Progress
-) -> TunedIntents:
     random = np.random.default_rng(SEED)
-    rehearsals = [_rehearse(model, _trial_round(some, random), source, progress) for _ in range(TRIALS)]
-    alone, opinion, truth = zip(*(one.known(len(some.names)) for one in rehearsals), strict=True)
-    weights, helps = weigh(np.concatenate(alone), np.concatenate(opinion), np.concatenate(truth))
-    heads, both = (
-        learn_acceptance(together([one.judged(share) for one in rehearsals]), len(some.examples.texts))
-        for share in (HEADS_ALONE, weights)
-    )
-    if not helps or both.right < heads.right - NOISE:
-        return TunedIntents(None, heads.right, both.right)
-    copy = kept_copy(_tuned_to(inside.joined(some.titles), source, progress), weights, folder)
-    return TunedIntents(IntentReader(copy, both.acceptor), heads.right, both.right, both)
+    rehearsals = [_rehearsal(model, _trial_round(taught, random)) for _ in range(REHEARSALS)]
+    examples = len(taught.examples.texts)
+    tried = _Tried(rehearsals, _acceptance(rehearsals, examples), ())
+    alone, best = tried.acceptance, 0.0
+    for foreign in (False, True):
+        if not may_tune(settings, foreign):
+            continue
+        try:
+            with tuning_source(settings, foreign) as source:
+                tuner = _Tuner(source, foreign, heads_folder(settings), examples, progress)
+                then, reached = tuner.one_more(tried, inside.joined(taught.titles))
+        except Unavailable as error:
+            log.warning("intents are told apart without a copy of the embedder for all languages: %s", error)
+            continue
+        tried, best = then, max(best, reached)
+    if not tried.copies:
+        return TunedIntents(None, alone.right, best)
+    acceptance = tried.acceptance
+    readers = IntentReaders(tried.copies, acceptance.acceptor)
+    return TunedIntents(readers, alone.right, acceptance.right, acceptance)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rehearsal:
-    """A round, and what its heads and its copy say of the messages asked in it: (n, c) each, of the round's intents."""
+def _by_names_only(
+    settings: Settings, model: IntentModel, inside: Examples, titles: Examples, progress: Progress
+) -> TunedIntents | None:
+    """With many examples rehearsals would take as long again, and the heads tell well what is out of scope."""
+    some = _readable(inside, foreign=False)
+    if not may_tune(settings, foreign=False) or len(np.unique(some.labels)) < len(model.names):
+        return None
 
-    round: Round
-    heads: IntentHeads
-    alone: np.ndarray  # log chances
-    opinion: np.ndarray  # scaled cosines
-
-    def known(self, intents: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of messages in scope, both over all intents, and the true ones."""
-        rows = np.flatnonzero(self.round.kind == 0)
-        wide = np.full((2, len(rows), intents), UNHEARD)
-        wide[:, :, self.round.names] = self.alone[rows], self.opinion[rows]
-        return wide[0], wide[1], self.round.names[self.round.truth[rows]]
-
-    def judged(self, weights: np.ndarray) -> HeldOut:
-        """What heads and copy together come to."""
-        joint, asked = joint_chances(self.alone, self.opinion, weights), self.round.asked
-        return held_out_of(self.round, *self.heads.weigh(joint, asked.vectors, asked.texts))
-
-
-def _rehearse(model: IntentModel, held_out: Round, source: Source, progress: Progress) -> _Rehearsal:
-    copy = _tuned_to(held_out.learnt.take(held_out.learnt.labels >= 0), source, progress)
-    heads, asked = blended(held_out.heads, model.heads.linear.blend), held_out.asked
-    alone = heads.linear.log_chances(asked.vectors, asked.texts)
-    return _Rehearsal(held_out, heads, alone, copy.vectors(asked.texts) @ copy.prototypes)
-
-
-def _trial_round(some: Taught, random: np.random.Generator) -> Round:
-    """Without a third of the messages and a fifth of the intents."""
-    labels, intents = some.examples.labels, len(some.names)
-    held = np.zeros(len(labels), dtype=bool)
-    held[random.permutation(len(labels))[::HELD_OUT_OF_FEW]] = True
-    left_out = np.zeros(intents, dtype=bool)
-    left_out[random.permutation(intents)[: intents // LEFT_OUT]] = True
-    return one_round(some, held, left_out)
-
-
-def _tuned_to(examples: Examples, source: Source, progress: Progress) -> Tuning:
-    tuning = Tuning(source, examples.texts, examples.labels)
-    tuning.run(FEW, progress)
-    return tuning
-
-
-def _fitting(model: IntentModel) -> Callable[[Examples], TextHeads]:
     def fit(part: Examples) -> TextHeads:
         heads = fit_text_heads(part.vectors, part.texts, part.labels)
         return replace(heads, blend=model.heads.linear.blend)
 
-    return fit
+    with tuning_source(settings, foreign=False) as source:
+        choice = choose_reader(
+            some, _readable(titles, foreign=False), fit, source, MANY, heads_folder(settings), progress
+        )
+    if choice is None:
+        return None
+    readers = None if choice.reader is None else IntentReaders((choice.reader,), None)
+    return TunedIntents(readers, choice.heads, choice.together)
 
 
-def _readable(taught: Taught) -> Taught:
-    """What the default embedder can read."""
+@dataclass(frozen=True, slots=True)
+class _Rehearsal:
+    """A round, and what heads and copies so far find of the messages asked in it."""
 
-    def latin(part: Examples) -> Examples:
-        return part.take(np.array([not is_foreign(text) for text in part.texts], dtype=bool))
+    round: Round
+    heads: IntentHeads
+    found: np.ndarray  # (n, c) log chances of the round's intents
+    still: np.ndarray  # (n,) which messages a further copy is asked about
 
-    return replace(
-        taught, titles=latin(taught.titles), examples=latin(taught.examples), background=latin(taught.background)
-    )
+    def rows(self, foreign: bool) -> np.ndarray:
+        """Numbers of the messages that a copy is asked about."""
+        return np.flatnonzero(self.still & _can_read(self.round.asked.texts, foreign))
+
+    def known(self, rows: np.ndarray, opinion: np.ndarray, intents: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What was found and a copy's (rows, c) opinion on those in scope, over all intents, and the true ones."""
+        inside = self.round.kind[rows] == 0
+        wide = np.full((2, int(inside.sum()), intents), UNHEARD)
+        wide[:, :, self.round.names] = self.found[rows[inside]], opinion[inside]
+        return wide[0], wide[1], self.round.names[self.round.truth[rows[inside]]]
+
+    def refined(self, rows: np.ndarray, opinion: np.ndarray, weights: np.ndarray) -> _Rehearsal:
+        """After a copy was asked, as `IntentReaders.refine` does it."""
+        found, still = self.found.copy(), self.still.copy()
+        found[rows] = joint_chances(found[rows], opinion, weights)
+        still[rows] = left_open(found[rows])
+        return replace(self, found=found, still=still)
+
+    def judged(self) -> HeldOut:
+        """What heads and copies come to."""
+        asked = self.round.asked
+        return held_out_of(self.round, *self.heads.weigh(self.found, asked.vectors, asked.texts))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """The copies so far, and what they come to in the rehearsals."""
+
+    rehearsals: Sequence[_Rehearsal]
+    acceptance: Acceptance
+    copies: tuple[TunedReader, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tuner:
+    """Tunes copies of one embedder."""
+
+    source: Source
+    foreign: bool
+    folder: Path
+    examples: int  # of the team, out of scope too
+    progress: Progress
+
+    def one_more(self, before: _Tried, everything: Examples) -> tuple[_Tried, float]:
+        """With a copy more if that helps, and how well messages are judged with it."""
+        everything = _readable(everything, self.foreign)
+        rehearsals, intents = before.rehearsals, int(everything.labels.max(initial=-1)) + 1
+        parts = [_readable(one.round.learnt, self.foreign) for one in rehearsals]
+        parts = [part.take(part.labels >= 0) for part in parts]
+        whole = all(_gapless(part.labels, len(one.round.names)) for part, one in zip(parts, rehearsals, strict=True))
+        rows = [one.rows(self.foreign) for one in rehearsals]
+        known = sum(int((one.round.kind[some] == 0).sum()) for one, some in zip(rehearsals, rows, strict=True))
+        if not whole or not _gapless(everything.labels, intents) or known < FEWEST_OPEN:
+            return before, 0.0
+        opinions = [self._opinion(part, one, some) for part, one, some in zip(parts, rehearsals, rows, strict=True)]
+        asked = list(zip(rehearsals, rows, opinions, strict=True))
+        found, opinion, truth = zip(*(one.known(some, said, intents) for one, some, said in asked), strict=True)
+        weights, helps = weigh(np.concatenate(found), np.concatenate(opinion), np.concatenate(truth))
+        after = [one.refined(some, said, weights) for one, some, said in asked]
+        acceptance = _acceptance(after, self.examples)
+        if not helps or acceptance.right < before.acceptance.right - NOISE:
+            return before, acceptance.right
+        copy = kept_copy(self._tuned_to(everything), weights, self.folder)
+        return _Tried(after, acceptance, (*before.copies, replace(copy, every_script=self.foreign))), acceptance.right
+
+    def _opinion(self, part: Examples, rehearsal: _Rehearsal, rows: np.ndarray) -> np.ndarray:
+        copy = self._tuned_to(part)
+        return np.asarray(copy.vectors([rehearsal.round.asked.texts[row] for row in rows]) @ copy.prototypes)
+
+    def _tuned_to(self, examples: Examples) -> Tuning:
+        tuning = Tuning(self.source, examples.texts, examples.labels)
+        tuning.run(FEW, self.progress)
+        return tuning
+
+
+def _rehearsal(model: IntentModel, held_out: Round) -> _Rehearsal:
+    heads, asked = blended(held_out.heads, model.heads.linear.blend), held_out.asked
+    found = heads.linear.log_chances(asked.vectors, asked.texts)
+    return _Rehearsal(held_out, heads, found, np.ones(len(asked.texts), dtype=bool))
+
+
+def _trial_round(taught: Taught, random: np.random.Generator) -> Round:
+    """Without a third of the messages and a fifth of the intents."""
+    labels, intents = taught.examples.labels, len(taught.names)
+    held = np.zeros(len(labels), dtype=bool)
+    held[random.permutation(len(labels))[::HELD_OUT_OF_FEW]] = True
+    left_out = np.zeros(intents, dtype=bool)
+    left_out[random.permutation(intents)[: intents // LEFT_OUT]] = True
+    return one_round(taught, held, left_out)
+
+
+def _acceptance(rehearsals: Sequence[_Rehearsal], examples: int) -> Acceptance:
+    return learn_acceptance(together([one.judged() for one in rehearsals]), examples)
+
+
+def _gapless(labels: np.ndarray, classes: int) -> bool:
+    return len(np.unique(labels)) == classes
+
+
+def _readable(examples: Examples, foreign: bool) -> Examples:
+    return examples.take(_can_read(examples.texts, foreign))
+
+
+def _can_read(texts: Sequence[str], foreign: bool) -> np.ndarray:
+    return np.array([foreign or not is_foreign(text) for text in texts], dtype=bool)

@@ -118,6 +118,8 @@ def _typed(name: str, value: Any, default: Any) -> Any:
 
 def load_recipe(path: Path) -> Recipe:
     """Read a TOML file; raises InvalidInput naming the file and what is wrong in it."""
+    if not path.is_file():
+        raise InvalidInput(f"no recipe at {str(path)!r}; assistant train --write-recipe {path} makes one to start from")
     try:
         return recipe_from(tomllib.loads(path.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, InvalidInput) as error:

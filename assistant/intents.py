@@ -21,8 +21,7 @@ from assistant.conversation import Intent
 from assistant.ngrams import counted, known_share
 from assistant.text_heads import TextHeads, heads_from
 from assistant.tuned_reader import TunedReader, open_reader
-
-SURE = 0.7  # chance of an intent from which on no further copy is asked
+from retrieval.scripts import is_foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Acceptor:
 
 @dataclass(frozen=True, slots=True)
 class IntentReaders:
-    """Tuned copies, each of which is asked about what those before it cannot read or leave open.
+    """Tuned copies, each of which is asked about the texts of its scripts.
 
     `acceptor` is None where they have no say in whether a message is one of the intents.
     """
@@ -84,18 +83,11 @@ class IntentReaders:
     def refine(self, log_chances: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(n, c) chances as the copies see them after the heads, and (n,) which texts any of them has read."""
         found, read = log_chances.copy(), np.zeros(len(texts), dtype=bool)
-        still = np.ones(len(texts), dtype=bool)
         for copy in self.copies:
-            rows = np.flatnonzero(still & copy.can_read(texts)).tolist()
+            rows = [number for number, text in enumerate(texts) if is_foreign(text) == copy.foreign]
             if rows:
-                found[rows] = copy.log_chances([texts[row] for row in rows], found[rows])
-                still[rows], read[rows] = left_open(found[rows]), True
+                found[rows], read[rows] = copy.log_chances([texts[row] for row in rows], found[rows]), True
         return found, read
-
-
-def left_open(log_chances: np.ndarray) -> np.ndarray:
-    """(n,) for which texts one more copy is worth asking; it hardly ever names what is surer otherwise."""
-    return np.asarray(log_chances.max(axis=1) < np.log(SURE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from assistant.tuned_reader import TunedReader, remove_other_readers
 from assistant.wiring import build_reader
 from retrieval.embed import load_embedder
 from retrieval.prepared import WEIGHTS
+from retrieval.scripts import is_foreign
 from training import intent_tuning, reader_choice
 from training.intent_rounds import fit_heads
 from training.intent_training import import_intents
@@ -156,7 +157,6 @@ def test_what_was_learnt_from_files_serves_with_its_copy(
 ) -> None:
     for module in (reader_choice, intent_tuning):
         monkeypatch.setattr(module, "FEWEST", 50)
-    monkeypatch.setattr(intent_tuning, "NOISE", 1.0)
     # what is easy for the heads is easy for the copy: let the larger say win, so that it serves on any machine
     monkeypatch.setattr(reader_choice, "honest_scale", lambda logits, truth: (1.0, -float(np.abs(logits).sum())))
     (tmp_path / "models").symlink_to(real_settings.models_folder.resolve())
@@ -188,9 +188,8 @@ def test_chinese_intents_get_a_copy_that_reads_them(
     real_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intent_tuning, "FEWEST", 30)
-    monkeypatch.setattr(intent_tuning, "FEWEST_OPEN", 5)
+    monkeypatch.setattr(intent_tuning, "FEWEST_WEIGHED", 5)
     monkeypatch.setattr(intent_tuning, "REHEARSALS", 1)
-    monkeypatch.setattr(intent_tuning, "NOISE", 1.0)
     monkeypatch.setattr(reader_choice, "honest_scale", lambda logits, truth: (1.0, -float(np.abs(logits).sum())))
     (tmp_path / "models").symlink_to(real_settings.models_folder.resolve())
     settings = real_settings.model_copy(update={"home": tmp_path})
@@ -205,30 +204,26 @@ def test_chinese_intents_get_a_copy_that_reads_them(
     model = open_intents(settings, store, reads)
     assert model is not None and model.readers is not None
     (copy,) = model.readers.copies
-    assert copy.every_script
+    assert copy.foreign
     asked = ["这个沙发我太喜欢了", "沙发真糟糕"]
     chances = model.heads.linear.log_chances(reads.encode_queries(asked), asked)
     refined, read = model.readers.refine(chances, asked)
     assert read.all() and [model.names[n] for n in refined.argmax(axis=1)] == names
 
 
-def test_a_further_copy_is_asked_only_about_what_is_open(reader: TunedReader) -> None:
-    asked: list[str] = []
-
-    class Watched(TunedReader):
+def test_each_copy_is_asked_about_its_own_scripts(reader: TunedReader) -> None:
+    class Decided(TunedReader):
         def opinion(self, texts: Sequence[str]) -> np.ndarray:
-            asked.extend(texts)
+            assert all(is_foreign(text) for text in texts)
             return np.tile(np.array([0.0, 9.0]), (len(texts), 1))
 
-    first = replace(reader, prototypes=reader.prototypes * 3)
-    second = Watched(reader.folder, reader.reader, reader.prototypes, np.array([1, 1], np.float32), every_script=True)
-    texts = ["I love my sofa", "a sofa", "沙发"]
+    even = np.array([1, 1], np.float32)
+    second = Decided(reader.folder, reader.reader, reader.prototypes, even, foreign=True)
+    texts = ["I love my sofa", "沙发", "I hate my sofa"]
     undecided = np.log(np.full((3, 2), 0.5))
-    refined, read = IntentReaders((replace(first, weights=np.array([0, 1], np.float32)), second), None).refine(
-        undecided, texts
-    )
-    assert "沙发" in asked and "I love my sofa" not in asked
-    assert read.all() and refined[2].argmax() == 1 and refined[0].argmax() == 0
+    refined, read = IntentReaders((reader, second), None).refine(undecided, texts)
+    assert read.all() and refined.argmax(axis=1).tolist() == [0, 1, 1]
+    assert IntentReaders((reader,), None).refine(undecided, texts)[1].tolist() == [True, False, True]
 
 
 @pytest.fixture

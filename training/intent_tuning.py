@@ -1,6 +1,7 @@
-"""Tune copies of the embedders to a team's intents: further opinions on which intent it is and whether it is one.
+"""Tune copies of the embedders to a team's intents: second opinions on which intent it is and whether it is one.
 
-With few examples trial copies are kept from some messages and some whole intents; what heads and trial copies say of
+The default embedder's copy is for the Latin script, that of the embedder for all languages for the others. With few
+examples trial copies are kept from some messages and some whole intents; what heads and trial copies say of
 those decides which copies serve and when a message counts as none of the intents. Knows intents by number.
 """
 
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from assistant.errors import Unavailable
-from assistant.intents import IntentHeads, IntentModel, IntentReaders, left_open
+from assistant.intents import IntentHeads, IntentModel, IntentReaders
 from assistant.learned_models import heads_folder
 from assistant.settings import Settings
 from assistant.text_heads import TextHeads
@@ -29,16 +30,16 @@ from training.reader_choice import (
     Tried,
     choose_reader,
     kept_copy,
+    scaled,
     told,
-    weigh,
 )
 from training.reader_tuning import Plan, Progress, Source, Tuning, may_tune, tuning_source
 from training.text_fit import Examples, fit_text_heads
 
 REHEARSALS = 2
 LEFT_OUT = 5  # one intent in so many is kept from a rehearsal
-FEWEST_OPEN = 30  # held-out messages that a further copy must be weighed by
-NOISE = 0.01  # a difference in what is judged rightly that a few hundred messages do not tell
+FEWEST_WEIGHED = 30  # held-out messages that a copy must be weighed by
+RATIOS = (0.5, 1.0, 2.0)  # of a copy's opinion to that of the heads
 UNHEARD = -1e4  # the logarithm of the chance of an intent that was kept from a rehearsal
 FEW, MANY = Plan(epochs=8, batch=64, together=1.0), Plan(epochs=5, batch=64, together=1.0)
 SEED = 22
@@ -83,7 +84,7 @@ def tune_intents(settings: Settings, model: IntentModel, taught: Taught, progres
                 tuner = _Tuner(source, foreign, heads_folder(settings), examples, progress)
                 then, reached = tuner.one_more(tried, inside.joined(taught.titles))
         except Unavailable as error:
-            log.warning("intents are told apart without a copy of the embedder for all languages: %s", error)
+            log.warning("intents are told apart without a tuned copy of an embedder: %s", error)
             continue
         tried, best = then, max(best, reached)
     if not tried.copies:
@@ -122,11 +123,15 @@ class _Rehearsal:
     round: Round
     heads: IntentHeads
     found: np.ndarray  # (n, c) log chances of the round's intents
-    still: np.ndarray  # (n,) which messages a further copy is asked about
+
+    def shown(self, foreign: bool) -> Examples | None:
+        """What a copy learns from; None where it can read nothing of some intent."""
+        inside = _readable(self.round.learnt.take(self.round.learnt.labels >= 0), foreign)
+        return inside if _gapless(inside.labels, len(self.round.names)) else None
 
     def rows(self, foreign: bool) -> np.ndarray:
         """Numbers of the messages that a copy is asked about."""
-        return np.flatnonzero(self.still & _can_read(self.round.asked.texts, foreign))
+        return np.array([n for n, text in enumerate(self.round.asked.texts) if is_foreign(text) == foreign], dtype=int)
 
     def known(self, rows: np.ndarray, opinion: np.ndarray, intents: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What was found and a copy's (rows, c) opinion on those in scope, over all intents, and the true ones."""
@@ -137,10 +142,9 @@ class _Rehearsal:
 
     def refined(self, rows: np.ndarray, opinion: np.ndarray, weights: np.ndarray) -> _Rehearsal:
         """After a copy was asked, as `IntentReaders.refine` does it."""
-        found, still = self.found.copy(), self.still.copy()
+        found = self.found.copy()
         found[rows] = joint_chances(found[rows], opinion, weights)
-        still[rows] = left_open(found[rows])
-        return replace(self, found=found, still=still)
+        return replace(self, found=found)
 
     def judged(self) -> HeldOut:
         """What heads and copies come to."""
@@ -168,26 +172,26 @@ class _Tuner:
     progress: Progress
 
     def one_more(self, before: _Tried, everything: Examples) -> tuple[_Tried, float]:
-        """With a copy more if that helps, and how well messages are judged with it."""
-        everything = _readable(everything, self.foreign)
-        rehearsals, intents = before.rehearsals, int(everything.labels.max(initial=-1)) + 1
-        parts = [_readable(one.round.learnt, self.foreign) for one in rehearsals]
-        parts = [part.take(part.labels >= 0) for part in parts]
-        whole = all(_gapless(part.labels, len(one.round.names)) for part, one in zip(parts, rehearsals, strict=True))
+        """With a copy more unless it judges fewer messages rightly, and how many it does."""
+        everything, rehearsals = _readable(everything, self.foreign), before.rehearsals
+        intents = int(everything.labels.max(initial=-1)) + 1
+        shown = [part for one in rehearsals if (part := one.shown(self.foreign)) is not None]
         rows = [one.rows(self.foreign) for one in rehearsals]
-        known = sum(int((one.round.kind[some] == 0).sum()) for one, some in zip(rehearsals, rows, strict=True))
-        if not whole or not _gapless(everything.labels, intents) or known < FEWEST_OPEN:
+        weighed_by = sum(int((one.round.kind[some] == 0).sum()) for one, some in zip(rehearsals, rows, strict=True))
+        if len(shown) < len(rehearsals) or not _gapless(everything.labels, intents) or weighed_by < FEWEST_WEIGHED:
             return before, 0.0
-        opinions = [self._opinion(part, one, some) for part, one, some in zip(parts, rehearsals, rows, strict=True)]
+        opinions = [self._opinion(part, one, some) for part, one, some in zip(shown, rehearsals, rows, strict=True)]
         asked = list(zip(rehearsals, rows, opinions, strict=True))
         found, opinion, truth = zip(*(one.known(some, said, intents) for one, some, said in asked), strict=True)
-        weights, helps = weigh(np.concatenate(found), np.concatenate(opinion), np.concatenate(truth))
-        after = [one.refined(some, said, weights) for one, some, said in asked]
-        acceptance = _acceptance(after, self.examples)
-        if not helps or acceptance.right < before.acceptance.right - NOISE:
-            return before, acceptance.right
-        copy = kept_copy(self._tuned_to(everything), weights, self.folder)
-        return _Tried(after, acceptance, (*before.copies, replace(copy, every_script=self.foreign))), acceptance.right
+        known = np.concatenate(found), np.concatenate(opinion), np.concatenate(truth)
+        weighings = [scaled(*known, ratio)[0] for ratio in RATIOS]
+        after = [[one.refined(some, said, weights) for one, some, said in asked] for weights in weighings]
+        acceptances = [_acceptance(refined, self.examples) for refined in after]
+        best = int(np.argmax([acceptance.right for acceptance in acceptances]))
+        if acceptances[best].right < before.acceptance.right:
+            return before, acceptances[best].right
+        copy = replace(kept_copy(self._tuned_to(everything), weighings[best], self.folder), foreign=self.foreign)
+        return _Tried(after[best], acceptances[best], (*before.copies, copy)), acceptances[best].right
 
     def _opinion(self, part: Examples, rehearsal: _Rehearsal, rows: np.ndarray) -> np.ndarray:
         copy = self._tuned_to(part)
@@ -202,7 +206,7 @@ class _Tuner:
 def _rehearsal(model: IntentModel, held_out: Round) -> _Rehearsal:
     heads, asked = blended(held_out.heads, model.heads.linear.blend), held_out.asked
     found = heads.linear.log_chances(asked.vectors, asked.texts)
-    return _Rehearsal(held_out, heads, found, np.ones(len(asked.texts), dtype=bool))
+    return _Rehearsal(held_out, heads, found)
 
 
 def _trial_round(taught: Taught, random: np.random.Generator) -> Round:
@@ -224,8 +228,5 @@ def _gapless(labels: np.ndarray, classes: int) -> bool:
 
 
 def _readable(examples: Examples, foreign: bool) -> Examples:
-    return examples.take(_can_read(examples.texts, foreign))
-
-
-def _can_read(texts: Sequence[str], foreign: bool) -> np.ndarray:
-    return np.array([foreign or not is_foreign(text) for text in texts], dtype=bool)
+    """What a copy can learn from: that of the embedder for all languages, from all."""
+    return examples.take(np.array([foreign or not is_foreign(text) for text in examples.texts], dtype=bool))

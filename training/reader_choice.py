@@ -23,7 +23,7 @@ from training.text_fit import Examples, honest_scale
 FEWEST, MOST = 150, 10_000  # examples: with fewer there is nothing to choose by, more take too long
 ALL_AGAIN = 3000  # examples up to which the copy that serves is tuned to those held out too
 HELD_OUT, HELD_OUT_OF_FEW = 10, 3  # every so many examples
-RATIOS = (0.0, 1.0, 2.0)  # of the copy's opinion to that of the heads; finer ones would be chosen by chance
+RATIOS = (1.0, 2.0)  # of the copy's opinion to that of the heads; finer ones would be chosen by chance
 SEED = 21
 
 
@@ -96,10 +96,15 @@ def weigh(heads: np.ndarray, opinion: np.ndarray, truth: np.ndarray) -> tuple[np
     It helps if the true classes of held-out examples become likelier with it: on few examples likelihoods tell more
     than counts.
     """
-    own = log_softmax(opinion, axis=1)
-    scales, losses = zip(*(honest_scale(heads + ratio * own, truth) for ratio in RATIOS), strict=True)
+    weights, losses = zip(*(scaled(heads, opinion, truth, ratio) for ratio in (0.0, *RATIOS)), strict=True)
     best = 1 + int(np.argmin(losses[1:]))
-    return scales[best] * np.array([1, RATIOS[best]], dtype=np.float32), losses[best] < losses[0]
+    return weights[best], losses[best] < losses[0]
+
+
+def scaled(heads: np.ndarray, opinion: np.ndarray, truth: np.ndarray, ratio: float) -> tuple[np.ndarray, float]:
+    """(2,) weights of both, the copy counting `ratio` times as much, and the loss in nats with them."""
+    scale, loss = honest_scale(heads + ratio * log_softmax(opinion, axis=1), truth)
+    return scale * np.array([1, ratio], dtype=np.float32), loss
 
 
 def kept_copy(tuning: Tuning, weights: np.ndarray, folder: Path) -> TunedReader:

@@ -1,6 +1,6 @@
-"""Which of the meanings that the assistant asked back about the customer chose: by its words, "yes", or "the second".
+"""What a customer answers to what the assistant asked: which meaning is meant, and whether a person shall come.
 
-Looks at words only; what is asked back is decided in `policy.py`.
+Looks at words only; what is asked is decided in `policy.py`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ from collections.abc import Sequence
 
 from assistant.engines import ChatMessage
 from assistant.language import bare
-from assistant.phrases import offered
+from assistant.phrases import offered, offers_person
 
 _YES = re.compile(
     r"(?:(?:yes|yeah|yep|yup|sure|ok|okay|right|correct|exactly|please|thanks?|thank you|it is|i do"
     r"|(?:i mean )?that(?: one|'s it| is it|'s right| is right)?) ?)+"
     r"|(?:是的?|对的?|嗯+|没错|好的?|就?是这个|谢谢)+"
+)
+_THANKS = re.compile(r"(?:(?:thanks?|thank you) ?)+|(?:谢谢)+")  # alone, as good as a goodbye
+_NO = re.compile(
+    r"(?:(?:no|nope|nah|not (?:now|yet|really|necessary|needed)|never ?mind|don't|i don't|i'm (?:good|fine|ok|okay)"
+    r"|it's (?:ok|okay|fine)|all good|thanks?|thank you|that's (?:ok|okay|fine|all)) ?)+"
+    r"|(?:不(?:用|需要|必|要)?了?|没事了?|没关系|算了|先不用了?|暂时不(?:用|需要)了?|谢谢你?|多谢)+"
 )
 _OPENING = r"(?:yes |yeah |ok |okay |i mean |it's |是|对|嗯|就?是|我[要想]问的?是)*"
 _CLOSING = r"(?: please| thanks?| thank you|吧|谢谢)*"
@@ -41,7 +47,21 @@ def chosen(text: str, options: Sequence[str]) -> str | None:
     if named is not None or not options:
         return named
     if len(options) == 1:
-        return options[0] if _YES.fullmatch(said) else None
+        return options[0] if _agrees(said) else None
     patterns = [*_NUMBERED[: len(options)], _LAST]
     hit = next((i for i, one in enumerate(patterns) if re.fullmatch(f"{_OPENING}(?:{one}){_CLOSING}", said)), None)
     return None if hit is None else options[min(hit, len(options) - 1)]
+
+
+def wants_offered_person(messages: Sequence[ChatMessage]) -> bool | None:
+    """Does the last message accept the person whom the assistant has just offered? None if it says something else."""
+    if len(messages) < 2 or messages[-2].role != "assistant" or not offers_person(messages[-2].content):
+        return None
+    said = bare(messages[-1].content)
+    if _agrees(said):
+        return True
+    return False if _NO.fullmatch(said) and not _THANKS.fullmatch(said) else None
+
+
+def _agrees(said: str) -> bool:
+    return bool(_YES.fullmatch(said)) and not _THANKS.fullmatch(said)

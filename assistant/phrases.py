@@ -19,6 +19,7 @@ class Phrases:
     clarify_one: str
     greeting: str
     thanks: str
+    declined: str
     goodbye: str
     how_are_you: str
     who_are_you: str
@@ -35,6 +36,7 @@ ENGLISH = Phrases(
     clarify_one="I want to be sure I understand. Do you mean this?",
     greeting="Hello! I'm the assistant of {company}. How can I help you?",
     thanks="You're welcome! Is there anything else I can help with?",
+    declined="All right. Is there anything else I can help with?",
     goodbye="Goodbye, and thank you for contacting {company}.",
     how_are_you="I'm doing well, thank you! How can I help you?",
     who_are_you=(
@@ -53,6 +55,7 @@ CHINESE = Phrases(
     clarify_one="我想确认一下您的问题，您指的是这个吗？",
     greeting="您好！我是{company}的智能客服，请问有什么可以帮您？",
     thanks="不客气！还有什么可以帮您的吗？",
+    declined="好的。还有什么可以帮您的吗？",
     goodbye="再见，感谢您联系{company}。",
     how_are_you="我很好，谢谢！请问有什么可以帮您？",
     who_are_you="我是{company}的智能客服，会根据我们的帮助资料回答问题，也可以随时为您转接人工客服。",
@@ -79,3 +82,10 @@ def offered(text: str) -> tuple[str, ...]:
     opening, *options = text.split("\n- ")
     askings = {asking for said in (ENGLISH, CHINESE) for asking in (said.clarify, said.clarify_one)}
     return tuple(options) if opening in askings else ()
+
+
+def offers_person(text: str) -> bool:
+    """Does a message of the assistant end with the offer to bring in a person?"""
+    return text.endswith(
+        tuple(offer for said in (ENGLISH, CHINESE) for offer in (said.dont_know, said.agree_on_person))
+    )

@@ -227,6 +227,7 @@ class Assistant:
             sentence: str = {
                 "greeting": said.greeting,
                 "thanks": said.thanks,
+                "declined": said.declined,
                 "goodbye": said.goodbye,
                 "how_are_you": said.how_are_you,
                 "who_are_you": said.who_are_you,

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.choosing import asked_back, chosen
+from assistant.choosing import asked_back, chosen, wants_offered_person
 from assistant.engines import ChatMessage
 from assistant.language import CHINESE, WORD, bare, language_of, language_of_last
 
-SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you"]
+SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you", "declined"]
 
 # Whole messages only: "thanks, and what about returns?" is a question.
 _SMALL_TALK: dict[SmallTalk, re.Pattern[str]] = {
@@ -144,6 +144,7 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
     """Read a conversation whose last message is the customer's."""
     language = language_of_last([message.content for message in messages if message.role == "user"])
     options = asked_back(messages)
+    person = wants_offered_person(messages)
     choice = chosen(messages[-1].content, options)
     if choice is not None:
         messages = [*messages[:-1], ChatMessage("user", choice)]
@@ -151,8 +152,8 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
     return Understanding(
         language=language,
         question=stand_alone(messages),
-        small_talk=small_talk(last),
-        wants_person=wants_person(last),
+        small_talk=("declined" if person is False else None if person else small_talk(last)),
+        wants_person=bool(person) or wants_person(last),
         said=tuple(message.content for message in messages if message.role != "system"),
         topic=topic(messages),
         offered=options,

@@ -6,7 +6,7 @@ import pytest
 
 from assistant.engines import ChatMessage
 from assistant.language import language_of
-from assistant.phrases import clarification
+from assistant.phrases import clarification, phrases
 from assistant.understand import points_back, small_talk, stand_alone, understand, wants_person
 
 
@@ -160,3 +160,30 @@ def test_one_of_several_is_chosen_by_its_words_or_its_place(said: str, place: in
     back = ChatMessage("assistant", clarification("en", options))
     found = understand([ChatMessage("user", "Spain?"), back, ChatMessage("user", said)])
     assert found.chosen == options[place] and found.topic.endswith(options[place])
+
+
+@pytest.mark.parametrize(
+    ("said", "person", "small_talk"),
+    [
+        ("yes please", True, None),
+        ("OK, thank you!", True, None),
+        ("好的", True, None),
+        ("是的，谢谢", True, None),
+        ("no thanks", False, "declined"),
+        ("No, I'm good.", False, "declined"),
+        ("不用了，谢谢", False, "declined"),
+        ("thanks", False, "thanks"),
+        ("谢谢", False, "thanks"),
+        ("No refund for lamps?", False, None),
+        ("bye", False, "goodbye"),
+    ],
+)
+@pytest.mark.parametrize("offer", [phrases("en").dont_know, f"A says 3.\n{phrases('zh').agree_on_person}"])
+def test_a_person_who_was_offered_comes_or_not(said: str, person: bool, small_talk: str | None, offer: str) -> None:
+    found = understand([ChatMessage("user", "Mars?"), ChatMessage("assistant", offer), ChatMessage("user", said)])
+    assert (found.wants_person, found.small_talk) == (person, small_talk)
+
+
+def test_yes_brings_nobody_who_was_not_offered() -> None:
+    found = understand([ChatMessage("user", "Mars?"), ChatMessage("assistant", "3 days."), ChatMessage("user", "yes")])
+    assert not found.wants_person

@@ -11,6 +11,7 @@ from typing import Literal
 
 from assistant.conversation import Message, Reply
 from assistant.mood import Mood
+from assistant.phrases import accepts_decline
 from assistant.settings import Settings
 
 Reason = Literal[
@@ -56,10 +57,14 @@ def has_keyword(text: str, keywords: Sequence[str]) -> bool:
 
 
 def failures_at_end(messages: Sequence[Message]) -> int:
-    """How many of the assistant's latest answers in a row had nothing to say; small talk does not count."""
+    """How many of the assistant's latest answers in a row had nothing to say.
+
+    Small talk does not count; what came before the customer did without a person is forgiven.
+    """
     failures = 0
     for message in reversed(messages):
-        if message.author == "person" or message.action in ("answer", "template", "clarify"):
+        answered = message.author == "person" or message.action in ("answer", "template", "clarify")
+        if answered or accepts_decline(message.text):
             break
         failures += message.action == "hand_over"
     return failures

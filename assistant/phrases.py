@@ -89,3 +89,8 @@ def offers_person(text: str) -> bool:
     return text.endswith(
         tuple(offer for said in (ENGLISH, CHINESE) for offer in (said.dont_know, said.agree_on_person))
     )
+
+
+def accepts_decline(text: str) -> bool:
+    """Is a message of the assistant what it says when the customer does not want a person?"""
+    return text in (ENGLISH.declined, CHINESE.declined)

@@ -10,6 +10,7 @@ import pytest
 
 from assistant.conversation import Action, Author, Intent, Message
 from assistant.hand_over_rules import failures_at_end, has_keyword, reason_for_person
+from assistant.phrases import phrases
 from assistant.settings import Settings, load_settings
 from assistant.tables import now
 from tests.storing import REPLY
@@ -48,6 +49,14 @@ def test_an_answer_or_a_person_ends_the_row_and_small_talk_does_not() -> None:
     assert failures_at_end(said(("assistant", "hand_over"), ("assistant", "answer"))) == 0
     assert failures_at_end(said(("assistant", "hand_over"), ("person", None))) == 0
     assert failures_at_end(said(("assistant", "answer"), ("assistant", "hand_over"), ("assistant", "small_talk"))) == 1
+
+
+def test_a_person_who_was_declined_does_not_come_at_the_next_failure(tmp_path: Path) -> None:
+    failed, small_talk = said(("assistant", "hand_over"), ("assistant", "small_talk"))
+    for language in ("en", "zh"):
+        declined = replace(small_talk, text=phrases(language).declined)
+        assert reason_for_person("x", DONT_KNOW, [failed, declined], told(tmp_path)) is None
+        assert reason_for_person("x", DONT_KNOW, [failed, declined, failed], told(tmp_path)) == "repeated_failure"
 
 
 def test_an_intent_brings_in_a_person(tmp_path: Path) -> None:

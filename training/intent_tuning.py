@@ -77,7 +77,7 @@ def tune_intents(settings: Settings, model: IntentModel, taught: Taught, progres
     tried = _Tried(rehearsals, _acceptance(rehearsals, examples), ())
     alone, best = tried.acceptance, 0.0
     for foreign in (False, True):
-        if not may_tune(settings, foreign):
+        if not may_tune(settings, foreign) or all(is_foreign(text) != foreign for text in inside.texts):
             continue
         try:
             with tuning_source(settings, foreign) as source:

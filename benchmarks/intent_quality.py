@@ -1,4 +1,4 @@
-"""How well intents are told apart and how well out of scope is noticed, on the development parts of three public sets.
+"""How well intents are told apart and how well out of scope is noticed, on the development parts of four public sets.
 
     python -m benchmarks.intent_quality [banking-10] [banking] [clinc] [hint3] [chinese]    (default: all)
 

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.intents import IntentModel, load_intents
+from assistant.intents import Acceptor, IntentModel, load_intents
+from assistant.settings import Settings
+from training import intent_tuning
 from training.intent_acceptance import learn_acceptance
 from training.intent_fit import Fit, fit_intents
-from training.intent_rounds import HeldOut, Taught
+from training.intent_rounds import HeldOut, Taught, fit_heads, rehearsal_round
 from training.intent_training import spoken
+from training.intent_tuning import tune_intents
 from training.text_fit import Examples
 
 WISHES = {
@@ -109,3 +112,34 @@ def test_a_name_is_learnt_from_as_words(name: str, words: str) -> None:
 def test_names_are_learnt_from_and_never_asked(fit: Fit) -> None:
     assert len(fit.model.heads.examples) == 36 + len(WISHES)
     assert len(fit.pairs) <= 36
+
+
+def skewed(counts: tuple[int, ...]) -> Taught:
+    """So many examples of each intent."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    texts = tuple(f"wish {chr(97 + label) * 4} number {at}" for at, label in enumerate(labels))
+    names = tuple(f"intent {n}" for n in range(len(counts)))
+    background = Examples(BACKGROUND, bag(BACKGROUND), np.full(len(BACKGROUND), -1))
+    return Taught(
+        names, Examples(names, bag(names), np.arange(len(counts))), Examples(texts, bag(texts), labels), background
+    )
+
+
+def test_a_rehearsal_never_loses_a_rare_intent() -> None:
+    random = np.random.default_rng(3)
+    taught = skewed((40, 2))
+    for _ in range(20):
+        found = rehearsal_round(taught, random)
+        assert len(found.names) == 2 and (found.kind == 0).sum() >= 12
+
+
+def test_nothing_is_tuned_where_too_few_messages_are_held_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intent_tuning, "FEWEST_WEIGHED", 200)
+    taught = skewed((100, 60))
+    settings = Settings(home=tmp_path)
+    assert tune_intents(settings, untrained(taught), taught, lambda step, done, total: None) is None
+
+
+def untrained(taught: Taught) -> IntentModel:
+    heads = fit_heads(taught.examples)
+    return IntentModel(taught.names, heads, Acceptor(np.zeros(8, np.float32), 0.0))

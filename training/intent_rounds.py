@@ -17,6 +17,8 @@ from training.text_fit import Examples, fit_text_heads
 FOLDS = 5
 MOST_COMPARED = 20_000  # examples kept for the nearest-example signals
 BUSINESS = 0.75  # likeness to an example from which on a background sentence is the team's business after all
+HELD_OUT = 3  # one example in so many is kept from a rehearsal
+LEFT_OUT = 5  # and one intent in so many
 SEED = 20
 
 
@@ -108,6 +110,18 @@ def one_round(taught: Taught, held: np.ndarray, left_out: np.ndarray) -> Round:
     kind = np.repeat(np.arange(4), [len(part.texts) for part in parts])
     dense, sparse = heads.linear.logits(asked.vectors, asked.texts)
     return Round(heads, names, learnt, asked, kind, dense, sparse, asked.labels)
+
+
+def rehearsal_round(taught: Taught, random: np.random.Generator) -> Round:
+    """Without a third of the examples and a fifth of the intents; one example of every intent is never held out."""
+    labels, intents = taught.examples.labels, len(taught.names)
+    order = random.permutation(len(labels))
+    held = np.zeros(len(labels), dtype=bool)
+    held[order[::HELD_OUT]] = True
+    held[order[np.unique(labels[order], return_index=True)[1]]] = False
+    left_out = np.zeros(intents, dtype=bool)
+    left_out[random.permutation(intents)[: intents // LEFT_OUT]] = True
+    return one_round(taught, held, left_out)
 
 
 def held_out_of(judged: Round, best: np.ndarray, signals: np.ndarray) -> HeldOut:

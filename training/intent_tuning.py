@@ -22,11 +22,10 @@ from assistant.text_heads import TextHeads
 from assistant.tuned_reader import TunedReader, joint_chances
 from retrieval.scripts import is_foreign
 from training.intent_acceptance import Acceptance, learn_acceptance
-from training.intent_rounds import HeldOut, Round, Taught, blended, held_out_of, one_round, together
+from training.intent_rounds import HeldOut, Round, Taught, blended, held_out_of, rehearsal_round, together
 from training.reader_choice import (
     ALL_AGAIN,
     FEWEST,
-    HELD_OUT_OF_FEW,
     Tried,
     choose_reader,
     kept_copy,
@@ -37,7 +36,6 @@ from training.reader_tuning import Plan, Progress, Source, Tuning, may_tune, tun
 from training.text_fit import Examples, fit_text_heads
 
 REHEARSALS = 2
-LEFT_OUT = 5  # one intent in so many is kept from a rehearsal
 FEWEST_WEIGHED = 30  # held-out messages that a copy must be weighed by
 RATIOS = (0.5, 1.0, 2.0)  # of a copy's opinion to that of the heads
 UNHEARD = -1e4  # the logarithm of the chance of an intent that was kept from a rehearsal
@@ -72,9 +70,11 @@ def tune_intents(settings: Settings, model: IntentModel, taught: Taught, progres
     if len(inside.texts) < FEWEST or not may_tune(settings, foreign=False):
         return None
     random = np.random.default_rng(SEED)
-    rehearsals = [_rehearsal(model, _trial_round(taught, random)) for _ in range(REHEARSALS)]
+    rehearsals = [_rehearsal(model, rehearsal_round(taught, random)) for _ in range(REHEARSALS)]
+    if sum(int((one.round.kind == 0).sum()) for one in rehearsals) < FEWEST_WEIGHED:
+        return None
     examples = len(taught.examples.texts)
-    tried = _Tried(rehearsals, _acceptance(rehearsals, examples), ())
+    tried = _SoFar(rehearsals, _acceptance(rehearsals, examples), ())
     alone, best = tried.acceptance, 0.0
     for foreign in (False, True):
         if not may_tune(settings, foreign) or all(is_foreign(text) != foreign for text in inside.texts):
@@ -153,7 +153,7 @@ class _Rehearsal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Tried:
+class _SoFar:
     """The copies so far, and what they come to in the rehearsals."""
 
     rehearsals: Sequence[_Rehearsal]
@@ -171,7 +171,7 @@ class _Tuner:
     examples: int  # of the team, out of scope too
     progress: Progress
 
-    def one_more(self, before: _Tried, everything: Examples) -> tuple[_Tried, float]:
+    def one_more(self, before: _SoFar, everything: Examples) -> tuple[_SoFar, float]:
         """With a copy more unless it judges fewer messages rightly, and how many it does."""
         everything, rehearsals = _readable(everything, self.foreign), before.rehearsals
         intents = int(everything.labels.max(initial=-1)) + 1
@@ -191,7 +191,7 @@ class _Tuner:
         if acceptances[best].right < before.acceptance.right:
             return before, acceptances[best].right
         copy = replace(kept_copy(self._tuned_to(everything), weighings[best], self.folder), foreign=self.foreign)
-        return _Tried(after[best], acceptances[best], (*before.copies, copy)), acceptances[best].right
+        return _SoFar(after[best], acceptances[best], (*before.copies, copy)), acceptances[best].right
 
     def _opinion(self, part: Examples, rehearsal: _Rehearsal, rows: np.ndarray) -> np.ndarray:
         copy = self._tuned_to(part)
@@ -207,16 +207,6 @@ def _rehearsal(model: IntentModel, held_out: Round) -> _Rehearsal:
     heads, asked = blended(held_out.heads, model.heads.linear.blend), held_out.asked
     found = heads.linear.log_chances(asked.vectors, asked.texts)
     return _Rehearsal(held_out, heads, found)
-
-
-def _trial_round(taught: Taught, random: np.random.Generator) -> Round:
-    """Without a third of the messages and a fifth of the intents."""
-    labels, intents = taught.examples.labels, len(taught.names)
-    held = np.zeros(len(labels), dtype=bool)
-    held[random.permutation(len(labels))[::HELD_OUT_OF_FEW]] = True
-    left_out = np.zeros(intents, dtype=bool)
-    left_out[random.permutation(intents)[: intents // LEFT_OUT]] = True
-    return one_round(taught, held, left_out)
 
 
 def _acceptance(rehearsals: Sequence[_Rehearsal], examples: int) -> Acceptance:

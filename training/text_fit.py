@@ -82,9 +82,8 @@ def fit_blend(held_out: Sequence[Logits]) -> np.ndarray:
             count += len(rows)
         return total / count
 
-    wide = np.log(
-        [[1.0, 2.0], [2.0, 2.0], [1.0, 4.0]]
-    )  # the default first steps from a logarithm of 0 are far too small
+    # The method's own first steps from a logarithm of 0 are far too small.
+    wide = np.log([[1.0, 2.0], [2.0, 2.0], [1.0, 4.0]])
     options = {"maxiter": 100, "xatol": 0.02, "fatol": 1e-4, "initial_simplex": wide}
     found = minimize(loss, wide[0], method="Nelder-Mead", options=options)
     return np.asarray(np.exp(found.x), dtype=np.float32)

@@ -8,10 +8,10 @@ apply and store the numbers; fitting them is `training/intent_fit.py` and `train
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from safetensors import safe_open
@@ -22,6 +22,9 @@ from assistant.ngrams import counted, known_share
 from assistant.text_heads import TextHeads, heads_from
 from assistant.tuned_reader import TunedReader, open_reader
 from retrieval.scripts import is_foreign
+
+Script = Literal["latin", "other"]
+SCRIPTS: tuple[Script, ...] = get_args(Script)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +75,28 @@ class Acceptor:
 
 @dataclass(frozen=True, slots=True)
 class IntentReaders:
-    """Tuned copies, each of which is asked about the texts of its scripts.
+    """Tuned copies by the script of the texts that they are asked about.
 
     `acceptor` is None where they have no say in whether a message is one of the intents.
     """
 
-    copies: tuple[TunedReader, ...]
+    copies: Mapping[Script, TunedReader]
     acceptor: Acceptor | None
 
     def refine(self, log_chances: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """(n, c) chances as the copies see them after the heads, and (n,) which texts any of them has read."""
         found, read = log_chances.copy(), np.zeros(len(texts), dtype=bool)
-        for copy in self.copies:
-            rows = [number for number, text in enumerate(texts) if is_foreign(text) == copy.foreign]
+        scripts = [script_of(text) for text in texts]
+        for script, copy in self.copies.items():
+            rows = [number for number, own in enumerate(scripts) if own == script]
             if rows:
                 found[rows], read[rows] = copy.log_chances([texts[row] for row in rows], found[rows]), True
         return found, read
+
+
+def script_of(text: str) -> Script:
+    """Which copy a text is for."""
+    return "other" if is_foreign(text) else "latin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,17 +121,17 @@ class IntentModel:
     def _judged(self, vectors: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(n,) best intents, their chances of being right, and whether those are enough."""
         log_chances = self.heads.linear.log_chances(vectors, texts)
-        best, signals = self.heads.weigh(log_chances, vectors, texts)
+        refined, read = log_chances, np.zeros(len(texts), dtype=bool)
+        if self.readers is not None:
+            refined, read = self.readers.refine(log_chances, texts)
+        acceptor = self.readers.acceptor if self.readers else None
+        best, signals = self.heads.weigh(refined if acceptor else log_chances, vectors, texts)
         chances = self.acceptor.chances(signals)
         taken = chances >= self.acceptor.threshold
-        if self.readers is None:
-            return best, chances, taken
-        refined, read = self.readers.refine(log_chances, texts)
-        named, signals = self.heads.weigh(refined, vectors, texts)
-        if (acceptor := self.readers.acceptor) is not None:
-            chances = np.where(read, acceptor.chances(signals), chances)
-            taken = np.where(read, chances >= acceptor.threshold, taken)
-        return np.where(read, named, best), chances, taken
+        if acceptor is None:
+            return refined.argmax(axis=1), chances, taken
+        chances = np.where(read, acceptor.chances(signals), chances)
+        return best, chances, np.where(read, chances >= acceptor.threshold, taken)
 
     def save(self, file: Path, embedder: str) -> None:
         """Write one safetensors file."""
@@ -134,9 +143,9 @@ class IntentModel:
         }
         about: dict[str, Any] = {"names": list(self.names), "threshold": self.acceptor.threshold, "embedder": embedder}
         if self.readers is not None:
-            for number, copy in enumerate(self.readers.copies):
-                tensors |= copy.tensors(f"reader{number}")
-            about["readers"] = [copy.about() for copy in self.readers.copies]
+            for script, copy in self.readers.copies.items():
+                tensors |= copy.tensors(f"reader.{script}")
+            about["readers"] = {script: copy.about() for script, copy in self.readers.copies.items()}
             if self.readers.acceptor is not None:
                 tensors["readers.acceptor"] = self.readers.acceptor.weights
                 about["readers_threshold"] = self.readers.acceptor.threshold
@@ -163,5 +172,6 @@ def _readers(file: Path, about: dict[str, Any], read: dict[str, np.ndarray]) -> 
         return None
     threshold = about.get("readers_threshold")
     acceptor = None if threshold is None else Acceptor(read["readers.acceptor"], float(threshold))
-    copies = (open_reader(file, one, read, f"reader{number}") for number, one in enumerate(about["readers"]))
-    return IntentReaders(tuple(copies), acceptor)
+    found = [script for script in SCRIPTS if script in about["readers"]]
+    copies = {script: open_reader(file, about["readers"][script], read, f"reader.{script}") for script in found}
+    return IntentReaders(copies, acceptor)

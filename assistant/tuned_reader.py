@@ -28,13 +28,12 @@ FILES = (ABOUT, TOKENIZER, MODEL)  # what is verified
 
 @dataclass(frozen=True, slots=True)
 class TunedReader:
-    """The copy and what it learnt of `c` classes. `foreign`: whether it reads texts outside the Latin script."""
+    """The copy and what it learnt of `c` classes."""
 
     folder: Path  # named by the sha256 of the weights in it
     reader: Embedder
     prototypes: np.ndarray  # (d, c), unit columns times the scale they were learnt with
     weights: np.ndarray  # (2,) of the heads' opinion and of the reader's
-    foreign: bool = False
 
     def log_chances(self, texts: Sequence[str], heads: np.ndarray) -> np.ndarray:
         """(n, c) natural logarithms of each class's chance, from those of the heads and the reader's own opinion."""
@@ -50,8 +49,7 @@ class TunedReader:
 
     def about(self) -> dict[str, Any]:
         """What `open_reader` needs to find and verify the copy."""
-        hashes = {name: sha256(self.folder / name) for name in FILES}
-        return {"folder": self.folder.name, "sha256": hashes, "foreign": self.foreign}
+        return {"folder": self.folder.name, "sha256": {name: sha256(self.folder / name) for name in FILES}}
 
 
 def joint_chances(heads: np.ndarray, opinion: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -65,7 +63,7 @@ def open_reader(heads: Path, about: Mapping[str, Any], tensors: Mapping[str, np.
     if any(not (folder / name).is_file() or sha256(folder / name) != about["sha256"][name] for name in FILES):
         raise Unavailable(f"{str(folder)!r} is missing or was changed since it was learnt; learn it again")
     prototypes, weights = tensors[f"{prefix}.prototypes"], tensors[f"{prefix}.weights"]
-    return TunedReader(folder, load_copy(folder), prototypes, weights, bool(about.get("foreign")))
+    return TunedReader(folder, load_copy(folder), prototypes, weights)
 
 
 def load_copy(folder: Path) -> Embedder:

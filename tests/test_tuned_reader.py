@@ -203,8 +203,7 @@ def test_chinese_intents_get_a_copy_that_reads_them(
     assert imported.tuned is not None and imported.tuned["serves"]
     model = open_intents(settings, store, reads)
     assert model is not None and model.readers is not None
-    (copy,) = model.readers.copies
-    assert copy.foreign
+    assert set(model.readers.copies) == {"other"}
     asked = ["这个沙发我太喜欢了", "沙发真糟糕"]
     chances = model.heads.linear.log_chances(reads.encode_queries(asked), asked)
     refined, read = model.readers.refine(chances, asked)
@@ -218,12 +217,12 @@ def test_each_copy_is_asked_about_its_own_scripts(reader: TunedReader) -> None:
             return np.tile(np.array([0.0, 9.0]), (len(texts), 1))
 
     even = np.array([1, 1], np.float32)
-    second = Decided(reader.folder, reader.reader, reader.prototypes, even, foreign=True)
+    second = Decided(reader.folder, reader.reader, reader.prototypes, even)
     texts = ["I love my sofa", "沙发", "I hate my sofa"]
     undecided = np.log(np.full((3, 2), 0.5))
-    refined, read = IntentReaders((reader, second), None).refine(undecided, texts)
+    refined, read = IntentReaders({"latin": reader, "other": second}, None).refine(undecided, texts)
     assert read.all() and refined.argmax(axis=1).tolist() == [0, 1, 1]
-    assert IntentReaders((reader,), None).refine(undecided, texts)[1].tolist() == [True, False, True]
+    assert IntentReaders({"latin": reader}, None).refine(undecided, texts)[1].tolist() == [True, False, True]
 
 
 @pytest.fixture
@@ -262,7 +261,7 @@ def test_an_intent_is_named_with_the_copy_and_other_scripts_without(reader: Tune
     heads = fit_heads(Examples(texts, flat, labels))
     signals = heads.judge(flat[:1], texts[:1])[1].shape[1]
     taking = Acceptor(np.zeros(signals + 1, np.float32), 0.0)
-    model = IntentModel(("pleased", "angry"), heads, taking, IntentReaders((reader,), None))
+    model = IntentModel(("pleased", "angry"), heads, taking, IntentReaders({"latin": reader}, None))
     file = reader.folder.parent / "intents.safetensors"
     model.save(file, "any")
     loaded = load_intents(file)
@@ -274,9 +273,9 @@ def test_an_intent_is_named_with_the_copy_and_other_scripts_without(reader: Tune
     assert named[2] == alone[2]
     assert alone[0] == alone[1]  # flat vectors tell the heads nothing
     refusing = replace(taking, threshold=0.9)
-    replace(model, readers=IntentReaders((reader,), refusing)).save(file, "any")
+    replace(model, readers=IntentReaders({"latin": reader}, refusing)).save(file, "any")
     assert [intent and intent.name for intent in load_intents(file).classify(vectors, asked)] == [None, None, alone[2]]
-    replace(model, acceptor=refusing, readers=IntentReaders((reader,), taking)).save(file, "any")
+    replace(model, acceptor=refusing, readers=IntentReaders({"latin": reader}, taking)).save(file, "any")
     assert [intent and intent.name for intent in load_intents(file).classify(vectors, asked)] == [*named[:2], None]
 
 

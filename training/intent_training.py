@@ -155,7 +155,7 @@ def fit_store(
                 "tuned": tuned,
                 "confused": confused(taught.names, fit),
                 "examples": len(everything),
-                "readers": [copy.folder.name for copy in model.readers.copies] if model.readers else [],
+                "readers": [copy.folder.name for copy in model.readers.copies.values()] if model.readers else [],
             },
         )
 

@@ -8,19 +8,18 @@ those decides which copies serve and when a message counts as none of the intent
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from assistant.errors import Unavailable
-from assistant.intents import IntentHeads, IntentModel, IntentReaders
+from assistant.intents import SCRIPTS, IntentHeads, IntentModel, IntentReaders, Script, script_of
 from assistant.learned_models import heads_folder
 from assistant.settings import Settings
 from assistant.text_heads import TextHeads
 from assistant.tuned_reader import TunedReader, joint_chances
-from retrieval.scripts import is_foreign
 from training.intent_acceptance import Acceptance, learn_acceptance
 from training.intent_rounds import HeldOut, Round, Taught, blended, held_out_of, rehearsal_round, together
 from training.reader_choice import (
@@ -74,14 +73,16 @@ def tune_intents(settings: Settings, model: IntentModel, taught: Taught, progres
     if sum(int((one.round.kind == 0).sum()) for one in rehearsals) < FEWEST_WEIGHED:
         return None
     examples = len(taught.examples.texts)
-    tried = _SoFar(rehearsals, _acceptance(rehearsals, examples), ())
+    tried = _SoFar(rehearsals, _acceptance(rehearsals, examples), {})
     alone, best = tried.acceptance, 0.0
-    for foreign in (False, True):
-        if not may_tune(settings, foreign) or all(is_foreign(text) != foreign for text in inside.texts):
+    scripts = {script_of(text) for text in inside.texts}
+    for script in SCRIPTS:
+        foreign = script == "other"
+        if script not in scripts or not may_tune(settings, foreign):
             continue
         try:
             with tuning_source(settings, foreign) as source:
-                tuner = _Tuner(source, foreign, heads_folder(settings), examples, progress)
+                tuner = _Tuner(source, script, heads_folder(settings), examples, progress)
                 then, reached = tuner.one_more(tried, inside.joined(taught.titles))
         except Unavailable as error:
             log.warning("intents are told apart without a tuned copy of an embedder: %s", error)
@@ -98,7 +99,7 @@ def _by_names_only(
     settings: Settings, model: IntentModel, inside: Examples, titles: Examples, progress: Progress
 ) -> TunedIntents | None:
     """With many examples rehearsals would take as long again, and the heads tell well what is out of scope."""
-    some = _readable(inside, foreign=False)
+    some = _readable(inside, "latin")
     if not may_tune(settings, foreign=False) or len(np.unique(some.labels)) < len(model.names):
         return None
 
@@ -107,12 +108,10 @@ def _by_names_only(
         return replace(heads, blend=model.heads.linear.blend)
 
     with tuning_source(settings, foreign=False) as source:
-        choice = choose_reader(
-            some, _readable(titles, foreign=False), fit, source, MANY, heads_folder(settings), progress
-        )
+        choice = choose_reader(some, _readable(titles, "latin"), fit, source, MANY, heads_folder(settings), progress)
     if choice is None:
         return None
-    readers = None if choice.reader is None else IntentReaders((choice.reader,), None)
+    readers = None if choice.reader is None else IntentReaders({"latin": choice.reader}, None)
     return TunedIntents(readers, choice.heads, choice.together)
 
 
@@ -124,14 +123,14 @@ class _Rehearsal:
     heads: IntentHeads
     found: np.ndarray  # (n, c) log chances of the round's intents
 
-    def shown(self, foreign: bool) -> Examples | None:
+    def shown(self, script: Script) -> Examples | None:
         """What a copy learns from; None where it can read nothing of some intent."""
-        inside = _readable(self.round.learnt.take(self.round.learnt.labels >= 0), foreign)
+        inside = _readable(self.round.learnt.take(self.round.learnt.labels >= 0), script)
         return inside if _gapless(inside.labels, len(self.round.names)) else None
 
-    def rows(self, foreign: bool) -> np.ndarray:
+    def rows(self, script: Script) -> np.ndarray:
         """Numbers of the messages that a copy is asked about."""
-        return np.array([n for n, text in enumerate(self.round.asked.texts) if is_foreign(text) == foreign], dtype=int)
+        return np.array([n for n, text in enumerate(self.round.asked.texts) if script_of(text) == script], dtype=int)
 
     def known(self, rows: np.ndarray, opinion: np.ndarray, intents: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What was found and a copy's (rows, c) opinion on those in scope, over all intents, and the true ones."""
@@ -158,7 +157,7 @@ class _SoFar:
 
     rehearsals: Sequence[_Rehearsal]
     acceptance: Acceptance
-    copies: tuple[TunedReader, ...]
+    copies: Mapping[Script, TunedReader]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +165,17 @@ class _Tuner:
     """Tunes copies of one embedder."""
 
     source: Source
-    foreign: bool
+    script: Script
     folder: Path
     examples: int  # of the team, out of scope too
     progress: Progress
 
     def one_more(self, before: _SoFar, everything: Examples) -> tuple[_SoFar, float]:
         """With a copy more unless it judges fewer messages rightly, and how many it does."""
-        everything, rehearsals = _readable(everything, self.foreign), before.rehearsals
+        everything, rehearsals = _readable(everything, self.script), before.rehearsals
         intents = int(everything.labels.max(initial=-1)) + 1
-        shown = [part for one in rehearsals if (part := one.shown(self.foreign)) is not None]
-        rows = [one.rows(self.foreign) for one in rehearsals]
+        shown = [part for one in rehearsals if (part := one.shown(self.script)) is not None]
+        rows = [one.rows(self.script) for one in rehearsals]
         weighed_by = sum(int((one.round.kind[some] == 0).sum()) for one, some in zip(rehearsals, rows, strict=True))
         if len(shown) < len(rehearsals) or not _gapless(everything.labels, intents) or weighed_by < FEWEST_WEIGHED:
             return before, 0.0
@@ -190,8 +189,8 @@ class _Tuner:
         best = int(np.argmax([acceptance.right for acceptance in acceptances]))
         if acceptances[best].right < before.acceptance.right:
             return before, acceptances[best].right
-        copy = replace(kept_copy(self._tuned_to(everything), weighings[best], self.folder), foreign=self.foreign)
-        return _SoFar(after[best], acceptances[best], (*before.copies, copy)), acceptances[best].right
+        copies = {**before.copies, self.script: kept_copy(self._tuned_to(everything), weighings[best], self.folder)}
+        return _SoFar(after[best], acceptances[best], copies), acceptances[best].right
 
     def _opinion(self, part: Examples, rehearsal: _Rehearsal, rows: np.ndarray) -> np.ndarray:
         copy = self._tuned_to(part)
@@ -217,6 +216,6 @@ def _gapless(labels: np.ndarray, classes: int) -> bool:
     return len(np.unique(labels)) == classes
 
 
-def _readable(examples: Examples, foreign: bool) -> Examples:
+def _readable(examples: Examples, script: Script) -> Examples:
     """What a copy can learn from: that of the embedder for all languages, from all."""
-    return examples.take(np.array([foreign or not is_foreign(text) for text in examples.texts], dtype=bool))
+    return examples.take(np.array([script in ("other", script_of(text)) for text in examples.texts], dtype=bool))

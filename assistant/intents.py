@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,6 +18,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from assistant.conversation import Intent
+from assistant.errors import Unavailable
+from assistant.intent_scope import Acceptor, Judged, acceptor_from
 from assistant.ngrams import counted, known_share
 from assistant.text_heads import TextHeads, heads_from
 from assistant.tuned_reader import TunedReader, open_reader
@@ -62,18 +64,6 @@ class IntentHeads:
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptor:
-    """Which messages count as one of the intents. `threshold`: the least chance of being right."""
-
-    weights: np.ndarray  # (k + 1,) logistic weights of the signals, bias last
-    threshold: float
-
-    def chances(self, signals: np.ndarray) -> np.ndarray:
-        """(n,) chance that the best intent is right."""
-        return np.asarray(1 / (1 + np.exp(-(signals @ self.weights[:-1] + self.weights[-1]))))
-
-
-@dataclass(frozen=True, slots=True)
 class IntentReaders:
     """Tuned copies by the script of the texts that they are asked about.
 
@@ -109,29 +99,31 @@ class IntentModel:
     readers: IntentReaders | None = None
 
     def classify(self, vectors: np.ndarray, texts: Sequence[str]) -> list[Intent | None]:
-        """The intent of each text with its unit vector, or None where it is out of scope."""
+        """The intent of each text with its unit vector, or None where it is out of scope; each by itself."""
         if not texts:
             return []
-        best, chances, taken = self._judged(vectors, texts)
+        judged = self.judge(vectors, texts)
+        return self.named(judged, judged.taken)
+
+    def named(self, judged: Judged, taken: np.ndarray) -> list[Intent | None]:
+        """The intents of messages, None where (n,) `taken` is not true."""
         return [
             Intent(self.names[number], round(float(chance), 4)) if accepted else None
-            for number, chance, accepted in zip(best, chances, taken, strict=True)
+            for number, chance, accepted in zip(judged.best, judged.right, taken, strict=True)
         ]
 
-    def _judged(self, vectors: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(n,) best intents, their chances of being right, and whether those are enough."""
+    def judge(self, vectors: np.ndarray, texts: Sequence[str]) -> Judged:
+        """The best intent of each text with its unit vector, and how sure that is."""
         log_chances = self.heads.linear.log_chances(vectors, texts)
         refined, read = log_chances, np.zeros(len(texts), dtype=bool)
         if self.readers is not None:
             refined, read = self.readers.refine(log_chances, texts)
         acceptor = self.readers.acceptor if self.readers else None
         best, signals = self.heads.weigh(refined if acceptor else log_chances, vectors, texts)
-        chances = self.acceptor.chances(signals)
-        taken = chances >= self.acceptor.threshold
+        judged = self.acceptor.judge(best, signals)
         if acceptor is None:
-            return refined.argmax(axis=1), chances, taken
-        chances = np.where(read, acceptor.chances(signals), chances)
-        return best, chances, np.where(read, chances >= acceptor.threshold, taken)
+            return replace(judged, best=refined.argmax(axis=1))
+        return judged.where(read, acceptor.judge(best, signals))
 
     def save(self, file: Path, embedder: str) -> None:
         """Write one safetensors file."""
@@ -139,16 +131,16 @@ class IntentModel:
             "examples": self.heads.examples.astype(np.float16),
             "owner": self.heads.owner,
             "outside": self.heads.outside,
-            "acceptor": self.acceptor.weights,
+            **self.acceptor.tensors("acceptor"),
         }
-        about: dict[str, Any] = {"names": list(self.names), "threshold": self.acceptor.threshold, "embedder": embedder}
+        about: dict[str, Any] = {"names": list(self.names), "acceptor": self.acceptor.about(), "embedder": embedder}
         if self.readers is not None:
             for script, copy in self.readers.copies.items():
                 tensors |= copy.tensors(f"reader.{script}")
             about["readers"] = {script: copy.about() for script, copy in self.readers.copies.items()}
             if self.readers.acceptor is not None:
-                tensors["readers.acceptor"] = self.readers.acceptor.weights
-                about["readers_threshold"] = self.readers.acceptor.threshold
+                tensors |= self.readers.acceptor.tensors("readers.acceptor")
+                about["readers_acceptor"] = self.readers.acceptor.about()
         save_file(tensors, file, metadata={"about": json.dumps(about, ensure_ascii=False)})
 
 
@@ -157,21 +149,23 @@ def load_intents(file: Path) -> IntentModel:
     with safe_open(file, framework="numpy") as tensors:
         about = json.loads(tensors.metadata()["about"])
         read = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 (not a mapping)
+    if "acceptor" not in about:
+        raise Unavailable(f"{str(file)!r} is of an earlier version; learn again: assistant intents import FILE")
     heads = IntentHeads(
         linear=heads_from(read, "linear"),
         examples=read["examples"].astype(np.float32),
         owner=read["owner"],
         outside=read["outside"],
     )
-    acceptor = Acceptor(read["acceptor"], float(about["threshold"]))
+    acceptor = acceptor_from(about["acceptor"], read, "acceptor")
     return IntentModel(tuple(about["names"]), heads, acceptor, _readers(file, about, read))
 
 
 def _readers(file: Path, about: dict[str, Any], read: dict[str, np.ndarray]) -> IntentReaders | None:
     if "readers" not in about:
         return None
-    threshold = about.get("readers_threshold")
-    acceptor = None if threshold is None else Acceptor(read["readers.acceptor"], float(threshold))
+    own = about.get("readers_acceptor")
+    acceptor = None if own is None else acceptor_from(own, read, "readers.acceptor")
     found = [script for script in SCRIPTS if script in about["readers"]]
     copies = {script: open_reader(file, about["readers"][script], read, f"reader.{script}") for script in found}
     return IntentReaders(copies, acceptor)

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import matthews_corrcoef
 
+from assistant.intent_scope import all_of, outside_share
 from assistant.settings import Settings, load_settings
 from assistant.wiring import build_reader
 from benchmarks.chinese_sets import chinese_intents
@@ -134,16 +135,26 @@ def measured(task: Task, embedder: Reads, settings: Settings) -> str:
         both = model.readers.refine(chances, asked.texts)[0].argmax(axis=1)
     together = (both == asked.labels)[inside].mean()
     started = time.monotonic()
-    named = [model.classify(asked.vectors[i : i + 1], asked.texts[i : i + 1])[0] for i in range(len(asked.texts))]
+    judged = all_of([model.judge(asked.vectors[i : i + 1], asked.texts[i : i + 1]) for i in range(len(asked.texts))])
     milliseconds = (time.monotonic() - started) * 1000 / len(asked.texts)
-    found = np.array([-1 if one is None else number[one.name] for one in named])
-    refused = f"{(found[~inside] < 0).mean():.3f} of {int((~inside).sum())}" if (~inside).any() else "none asked"
+    itself = refusing(asked.labels, judged.best, judged.taken)
+    batch = refusing(asked.labels, judged.best, judged.taken_together())
     return (
         f"{task.name}: {len(task.learnt)} examples of {len(number)} intents fitted in {fitted:.0f} s, "
         f"tuned in {tuned:.0f} s{'' if model.readers else ' (not used)'}; {int(inside.sum())} in scope, right without "
-        f"refusals {alone:.3f} by the heads, {together:.3f} with the tuned copy, "
-        f"with refusals {(found == asked.labels)[inside].mean():.3f}; out of scope refused {refused}; "
-        f"MCC {matthews_corrcoef(asked.labels, found):.3f}; {milliseconds:.1f} ms a message beyond the embedding"
+        f"refusals {alone:.3f} by the heads, {together:.3f} with the tuned copy; each by itself {itself}; "
+        f"as one batch {batch} (out of scope {outside_share(judged.inside):.3f}, in truth {(~inside).mean():.3f}); "
+        f"{milliseconds:.1f} ms a message beyond the embedding"
+    )
+
+
+def refusing(truth: np.ndarray, best: np.ndarray, taken: np.ndarray) -> str:
+    """How well it goes with refusals; `truth` -1 is out of scope."""
+    found, inside = np.where(taken, best, -1), truth >= 0
+    refused = f"{(found[~inside] < 0).mean():.3f} of {int((~inside).sum())}" if (~inside).any() else "none asked"
+    return (
+        f"{(found == truth)[inside].mean():.3f} right in scope, out of scope refused {refused}, "
+        f"MCC {matthews_corrcoef(truth, found):.3f}"
     )
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant.intents import Acceptor, IntentModel, load_intents
+from assistant.intent_scope import Acceptor
+from assistant.intents import IntentModel, load_intents
 from assistant.settings import Settings
 from training import intent_tuning
 from training.intent_acceptance import learn_acceptance
@@ -142,4 +143,4 @@ def test_nothing_is_tuned_where_too_few_messages_are_held_out(tmp_path: Path, mo
 
 def untrained(taught: Taught) -> IntentModel:
     heads = fit_heads(taught.examples)
-    return IntentModel(taught.names, heads, Acceptor(np.zeros(8, np.float32), 0.0))
+    return IntentModel(taught.names, heads, Acceptor(np.zeros(8, np.float32), np.zeros(8, np.float32), 0.0, 0.0))

@@ -13,7 +13,8 @@ import pytest
 
 from assistant.errors import Unavailable
 from assistant.heard import open_intents, open_mood
-from assistant.intents import Acceptor, IntentModel, IntentReaders, load_intents
+from assistant.intent_scope import Acceptor
+from assistant.intents import IntentModel, IntentReaders, load_intents
 from assistant.learned_models import heads_folder, used_readers
 from assistant.mood import MoodModel, load_mood
 from assistant.settings import Settings
@@ -260,7 +261,8 @@ def test_an_intent_is_named_with_the_copy_and_other_scripts_without(reader: Tune
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     heads = fit_heads(Examples(texts, flat, labels))
     signals = heads.judge(flat[:1], texts[:1])[1].shape[1]
-    taking = Acceptor(np.zeros(signals + 1, np.float32), 0.0)
+    nothing = np.zeros(signals + 1, np.float32)
+    taking = Acceptor(nothing, nothing, threshold=0.0, surest=0.0)
     model = IntentModel(("pleased", "angry"), heads, taking, IntentReaders({"latin": reader}, None))
     file = reader.folder.parent / "intents.safetensors"
     model.save(file, "any")

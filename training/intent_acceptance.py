@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from assistant.intents import Acceptor
+from assistant.intent_scope import OUTSIDE_SHARE, Acceptor, logistic, odds
 from training.intent_rounds import HeldOut
 
-OUTSIDE_SHARE = 0.35  # of messages taken to be out of scope where the threshold is chosen
 UNSEEN = 15  # over the number of examples: the share of rightly recognised messages that the threshold may cost
 MOST_REFUSED = (0.005, 0.05)  # least and most of that share
+TOGETHER = 2  # times that share where it is known how many messages are out of scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,15 @@ class Acceptance:
 
 def learn_acceptance(held_out: HeldOut, examples: int) -> Acceptance:
     """Fit to messages held out of `examples`."""
-    weights = _fit_weights(held_out)
-    chances = Acceptor(weights, 0.0).chances(held_out.signals)
-    acceptor = Acceptor(weights, _threshold(chances, held_out, examples))
     inside = held_out.weight[:, 0] > 0
+    weights = _fit_weights(held_out, held_out.right), _fit_weights(held_out, inside)
+    chances, insides = (logistic(fitted, held_out.signals) for fitted in weights)
+    budget = float(np.clip(UNSEEN / examples, *MOST_REFUSED))
+    acceptor = Acceptor(
+        *weights,
+        threshold=_threshold(chances, held_out, budget),
+        surest=float(np.quantile(odds(chances, insides)[held_out.right], TOGETHER * budget)),
+    )
     right, taken = held_out.right[inside], chances >= acceptor.threshold
     return Acceptance(
         acceptor,
@@ -57,12 +62,12 @@ def learn_acceptance(held_out: HeldOut, examples: int) -> Acceptance:
     )
 
 
-def _fit_weights(held_out: HeldOut) -> np.ndarray:
+def _fit_weights(held_out: HeldOut, true: np.ndarray) -> np.ndarray:
     middle = held_out.signals.mean(axis=0)
     spread = held_out.signals.std(axis=0) + 1e-6
-    weight = _mixture(held_out.weight) * len(held_out.right)
+    weight = _mixture(held_out.weight) * len(true)
     fitted = LogisticRegression(C=1.0, max_iter=500).fit(
-        (held_out.signals - middle) / spread, held_out.right, sample_weight=weight
+        (held_out.signals - middle) / spread, true, sample_weight=weight
     )
     scaled = fitted.coef_[0] / spread
     return np.append(scaled, fitted.intercept_[0] - scaled @ middle).astype(np.float32)
@@ -72,11 +77,11 @@ def _mixture(weight: np.ndarray) -> np.ndarray:
     return np.asarray((1 - OUTSIDE_SHARE) * weight[:, 0] + OUTSIDE_SHARE * weight[:, 1])
 
 
-def _threshold(chances: np.ndarray, held_out: HeldOut, examples: int) -> float:
+def _threshold(chances: np.ndarray, held_out: HeldOut, budget: float) -> float:
     """Where the fewest messages of the assumed mixture go wrong: a wrong intent, a refusal, or a missed refusal.
 
-    But it costs at most a share of the rightly recognised messages: a team with few examples has not seen most of what
-    customers want, one with thousands has.
+    But it costs at most the budget, a share of the rightly recognised messages: a team with few examples has not seen
+    most of what customers want, one with thousands has.
     """
     weight = _mixture(held_out.weight)
     outside = held_out.weight[:, 1] > 0
@@ -84,5 +89,4 @@ def _threshold(chances: np.ndarray, held_out: HeldOut, examples: int) -> float:
     won = [(weight * np.where(chances >= level, held_out.right, outside)).sum() for level in candidates]
     best = max(won)
     free = float(np.mean([c for c, w in zip(candidates, won, strict=True) if w >= best - 1e-3]))
-    budget = float(np.clip(UNSEEN / examples, *MOST_REFUSED))
     return min(free, float(np.quantile(chances[held_out.right], budget)))

@@ -50,7 +50,7 @@ ENCODED_AT_ONCE = 256
 MOST_CONFUSED = 50
 MOST_DISCOVERED = 3000
 LONGEST_OPENING = 500  # characters
-VERSION = "4"  # of the fitting; another one fits again
+VERSION = "5"  # of the fitting; another one fits again
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from assistant.errors import InvalidInput
 from assistant.settings import Settings
-from ui.batch import Line, chunks, print_json, read_lines
+from ui.batch import print_json, read_lines
 from ui.cli_answers import AsJson, Batch, one_of, out, say
+from ui.intent_batch import classify_lines, intent_json, message_of
 from ui.progress import steps_bar
 
 if TYPE_CHECKING:
-    from assistant.conversation import Intent
     from assistant.intents import IntentModel
     from assistant.store import Store
     from retrieval.by_script import Reads
@@ -31,7 +31,6 @@ intents = typer.Typer(help="Teach the assistant what customers want, from exampl
 
 mood = typer.Typer(help="How customers' messages sound: sentiment and urgency.", no_args_is_help=True)
 
-AT_ONCE = 64
 FEW_EXAMPLES = 5
 CONFUSABLE = 0.15  # share of an intent's examples taken for one other
 
@@ -98,12 +97,12 @@ def classify(
     as_json: AsJson = False,
     batch: Batch = None,
 ) -> None:
-    """Name the intent of a message, or say that it is out of scope."""
+    """Name the intent of a message, or say that it is out of scope; those of a file are judged together."""
     one_of(text, batch)
     model, embedder = served_intents(context.obj)
     if batch is not None:
-        for group in chunks(read_lines(batch), AT_ONCE):
-            classify_group(model, embedder, group)
+        with steps_bar(say) as progress:
+            classify_lines(model, embedder, read_lines(batch), progress)
         return
     found = model.classify(embedder.encode_queries([text or ""]), [text or ""])[0]
     if as_json:
@@ -126,38 +125,6 @@ def served_intents(settings: Settings) -> tuple[IntentModel, Reads]:
             "no intents were learnt with this embedder; import examples first: assistant intents import FILE"
         )
     return load_intents(found[1]), embedder
-
-
-def classify_group(model: IntentModel, embedder: Reads, group: Any) -> None:
-    """Answer a group of batch lines with one encoding."""
-    texts = [message_of(line) for line in group]
-    asked = [text for text in texts if text]
-    found = iter(model.classify(embedder.encode_queries(asked), asked) if asked else [])
-    for line, text in zip(group, texts, strict=True):
-        if line.error is not None or text is None:
-            print_json({"id": line.id, "error": line.error or 'give "text", a customer\'s message'})
-        else:
-            print_json({"id": line.id, "intent": intent_json(next(found))})
-
-
-def message_of(line: Line) -> str | None:
-    """The message a line asks about: `text`, `query`, or the last user message; None if it has none."""
-    request = line.request
-    for name in ("text", "query"):
-        if isinstance(given := request.get(name), str) and given.strip():
-            return given
-    said = request.get("messages")
-    users = (
-        [m.get("content") for m in said if isinstance(m, dict) and m.get("role") == "user"]
-        if isinstance(said, list)
-        else []
-    )
-    return users[-1] if users and isinstance(users[-1], str) and users[-1].strip() else None
-
-
-def intent_json(intent: Intent | None) -> dict[str, Any] | None:
-    """As the contract has it."""
-    return {"name": intent.name, "score": intent.score} if intent else None
 
 
 @intents.command("list")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from assistant.engines import ChatMessage
 from assistant.language import bare
-from assistant.phrases import offered, offers_person
+from assistant.phrases import asks_again, offered, offers_person
 
 _YES = re.compile(
     r"(?:(?:yes|yeah|yep|yup|sure|ok|okay|right|correct|exactly|please|thanks?|thank you|it is|i do"
@@ -51,6 +51,13 @@ def chosen(text: str, options: Sequence[str]) -> str | None:
     patterns = [*_NUMBERED[: len(options)], _LAST]
     hit = next((i for i, one in enumerate(patterns) if re.fullmatch(f"{_OPENING}(?:{one}){_CLOSING}", said)), None)
     return None if hit is None else options[min(hit, len(options) - 1)]
+
+
+def leaves_open(messages: Sequence[ChatMessage]) -> bool:
+    """Does the last message say yes to several options of what was asked, so that it is still to be asked which?"""
+    if len(asked_back(messages)) < 2 or all(message.role != "user" for message in messages[:-2]):
+        return False
+    return not asks_again(messages[-2].content) and _agrees(bare(messages[-1].content))
 
 
 def wants_offered_person(messages: Sequence[ChatMessage]) -> bool | None:

@@ -17,6 +17,7 @@ class Phrases:
     hand_over: str
     clarify: str
     clarify_one: str
+    which: str
     greeting: str
     thanks: str
     declined: str
@@ -34,6 +35,7 @@ ENGLISH = Phrases(
     hand_over="Of course. I have asked a colleague to join this conversation.",
     clarify="I want to be sure I understand. Do you mean one of these?",
     clarify_one="I want to be sure I understand. Do you mean this?",
+    which="Which one do you mean? You can reply with its number.",
     greeting="Hello! I'm the assistant of {company}. How can I help you?",
     thanks="You're welcome! Is there anything else I can help with?",
     declined="All right. Is there anything else I can help with?",
@@ -53,6 +55,7 @@ CHINESE = Phrases(
     hand_over="好的，我已经请同事加入这次对话。",
     clarify="我想确认一下您的问题，您指的是下面哪一个？",
     clarify_one="我想确认一下您的问题，您指的是这个吗？",
+    which="请问是哪一个？您可以直接回复编号。",
     greeting="您好！我是{company}的智能客服，请问有什么可以帮您？",
     thanks="不客气！还有什么可以帮您的吗？",
     declined="好的。还有什么可以帮您的吗？",
@@ -71,17 +74,23 @@ def phrases(language: str) -> Phrases:
     return CHINESE if language == "zh" else ENGLISH
 
 
-def clarification(language: str, options: Sequence[str]) -> str:
-    """Ask which of the options is meant, or whether the only one is."""
+def clarification(language: str, options: Sequence[str], again: bool = False) -> str:
+    """Ask which of the options is meant, or whether the only one is; `again` if the answer to that left it open."""
     said = phrases(language)
-    return "\n".join((said.clarify if len(options) > 1 else said.clarify_one, *(f"- {option}" for option in options)))
+    asking = said.which if again else said.clarify if len(options) > 1 else said.clarify_one
+    return "\n".join((asking, *(f"- {option}" for option in options)))
 
 
 def offered(text: str) -> tuple[str, ...]:
     """The options of a clarification; none if the text is not one."""
     opening, *options = text.split("\n- ")
-    askings = {asking for said in (ENGLISH, CHINESE) for asking in (said.clarify, said.clarify_one)}
+    askings = {asking for said in (ENGLISH, CHINESE) for asking in (said.clarify, said.clarify_one, said.which)}
     return tuple(options) if opening in askings else ()
+
+
+def asks_again(text: str) -> bool:
+    """Is a message of the assistant the second asking which of the options is meant?"""
+    return text.startswith((ENGLISH.which, CHINESE.which))
 
 
 def offers_person(text: str) -> bool:

@@ -86,6 +86,8 @@ def decide(
     """The one place where a turn's course is chosen."""
     if understood.wants_person:
         return Decision("hand_over", "asked_for_person")
+    if understood.left_open:
+        return Decision("clarify", "left_open", understood.offered)
     if understood.small_talk:
         return Decision("small_talk", understood.small_talk)
     if fitting is not None:

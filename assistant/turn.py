@@ -202,7 +202,7 @@ class Assistant:
             return SearchResult(understood.question, (), fitting.similarity)
         if given is not None:
             return SearchResult(understood.question, tuple(given), 1.0 if given else 0.0)
-        if understood.small_talk or understood.wants_person:
+        if understood.small_talk or understood.wants_person or understood.left_open:
             return SearchResult(understood.question, (), 0.0)
         topic, said, alone = understood.topic, understood.said, understood.question
         most, choice = self.settings.top_k, understood.chosen
@@ -222,7 +222,7 @@ class Assistant:
         """What the assistant says without a model."""
         said = phrases(understood.language)
         if decision.action == "clarify":
-            return clarification(understood.language, decision.options)
+            return clarification(understood.language, decision.options, understood.left_open)
         if understood.small_talk and decision.action == "small_talk":
             sentence: str = {
                 "greeting": said.greeting,

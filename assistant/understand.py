@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.choosing import asked_back, chosen, wants_offered_person
+from assistant.choosing import asked_back, chosen, leaves_open, wants_offered_person
 from assistant.engines import ChatMessage
 from assistant.language import CHINESE, WORD, bare, language_of, language_of_last
 
@@ -84,7 +84,8 @@ class Understanding:
     """`question` stands alone: it can be read without the conversation.
 
     `said` are the conversation's texts, `topic` the last message with the customer's few before it, `offered` what the
-    assistant has just asked back about, `chosen` which of it the message stands for.
+    assistant has just asked back about, `chosen` which of it the message stands for, `left_open` that it says yes to
+    several.
     """
 
     language: str
@@ -95,6 +96,7 @@ class Understanding:
     topic: str = ""
     offered: tuple[str, ...] = ()
     chosen: str | None = None
+    left_open: bool = False
 
 
 def small_talk(text: str) -> SmallTalk | None:
@@ -148,14 +150,16 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
     choice = chosen(messages[-1].content, options)
     if choice is not None:
         messages = [*messages[:-1], ChatMessage("user", choice)]
+    still_open = leaves_open(messages)
     last = messages[-1].content
     return Understanding(
         language=language,
-        question=stand_alone(messages),
+        question=stand_alone(messages[:-2] if still_open else messages),
         small_talk=("declined" if person is False else None if person else small_talk(last)),
         wants_person=bool(person) or wants_person(last),
         said=tuple(message.content for message in messages if message.role != "system"),
         topic=topic(messages),
         offered=options,
         chosen=choice,
+        left_open=still_open,
     )

@@ -105,5 +105,15 @@ def test_what_the_customer_chose_comes_first_and_is_answered(tmp_path: Path) -> 
     assert decide(understood, first, load_settings(tmp_path)).action == "answer"
 
 
+def test_yes_to_several_is_asked_which_once(tmp_path: Path) -> None:
+    settings, several = load_settings(tmp_path), ("France", "Spain")
+    asked, yes = ChatMessage("user", "Do you deliver there?"), ChatMessage("user", "yes")
+    back = ChatMessage("assistant", clarification("en", several))
+    decision = decide(understand([asked, back, yes]), found(0.0), settings)
+    assert (decision.action, decision.reason, decision.options) == ("clarify", "left_open", several)
+    again = ChatMessage("assistant", clarification("en", several, again=True))
+    assert decide(understand([asked, back, yes, again, yes]), found(0.0), settings).reason == "thin_evidence"
+
+
 def test_a_choice_that_was_not_found_is_weighed_like_any_question() -> None:
     assert as_chosen(found(0.1), "Opening hours", most=3) == found(0.1)

@@ -130,7 +130,7 @@ def test_yes_to_the_only_meaning_stands_for_it(asked: str, language: str, yes: s
     ("before", "said"),
     [
         (clarification("en", ("Delivery to France",)), "No, to Spain"),
-        (clarification("en", ("Delivery to France", "Delivery to Spain")), "Yes"),
+        (clarification("en", ("Delivery to France", "Delivery to Spain"), again=True), "Yes"),
         (clarification("en", ("Delivery to France", "Delivery to Spain")), "the third"),
         (clarification("en", ("Delivery to France", "Delivery to Spain")), "The second time it came late"),
         ("Delivery takes five days.", "Yes"),
@@ -140,6 +140,19 @@ def test_anything_else_is_taken_as_it_is(before: str, said: str) -> None:
     found = understand([ChatMessage("user", "Delivery?"), ChatMessage("assistant", before), ChatMessage("user", said)])
     assert found.topic.endswith(said)
     assert found.chosen is None
+
+
+@pytest.mark.parametrize(("language", "yes"), [("en", "yes please"), ("zh", "是的")])
+def test_yes_to_several_meanings_leaves_open_which(language: str, yes: str) -> None:
+    options = ("Delivery to France", "Delivery to Spain")
+    back = ChatMessage("assistant", clarification(language, options))
+    found = understand([ChatMessage("user", "Where to?"), back, ChatMessage("user", yes)])
+    assert found.left_open and found.chosen is None
+    assert (found.question, found.offered) == ("Where to?", options)
+    again = ChatMessage("assistant", clarification(language, options, again=True))
+    assert not understand([back, ChatMessage("user", yes)]).left_open  # nobody asked anything before
+    second = understand([ChatMessage("user", "Where to?"), again, ChatMessage("user", "2")])
+    assert (second.chosen, second.left_open) == (options[1], False)
 
 
 @pytest.mark.parametrize(

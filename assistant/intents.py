@@ -26,6 +26,7 @@ from assistant.tuned_reader import TunedReader, open_reader
 from retrieval.scripts import is_foreign
 
 Script = Literal["latin", "other"]
+SURE = 0.95  # chance from which on the heads' word is enough: a copy takes several times as long
 SCRIPTS: tuple[Script, ...] = get_args(Script)
 
 
@@ -74,14 +75,20 @@ class IntentReaders:
     acceptor: Acceptor | None
 
     def refine(self, log_chances: np.ndarray, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """(n, c) chances as the copies see them after the heads, and (n,) which texts any of them has read."""
-        found, read = log_chances.copy(), np.zeros(len(texts), dtype=bool)
-        scripts = [script_of(text) for text in texts]
+        """(n, c) chances as the copies see them after the heads, and (n,) which texts any of them could have read."""
+        found, theirs = log_chances.copy(), np.zeros(len(texts), dtype=bool)
         for script, copy in self.copies.items():
-            rows = [number for number, own in enumerate(scripts) if own == script]
-            if rows:
-                found[rows], read[rows] = copy.log_chances([texts[row] for row in rows], found[rows]), True
-        return found, read
+            own = np.array([script_of(text) == script for text in texts], dtype=bool)
+            rows = np.flatnonzero(own & unsure(log_chances))
+            if len(rows):
+                found[rows] = copy.log_chances([texts[row] for row in rows.tolist()], found[rows])
+            theirs |= own
+        return found, theirs
+
+
+def unsure(log_chances: np.ndarray) -> np.ndarray:
+    """(n,) whether a second opinion is asked for, after the heads' (n, c) logarithms of chances."""
+    return np.asarray(log_chances.max(axis=1) < np.log(SURE))
 
 
 def script_of(text: str) -> Script:
@@ -115,15 +122,15 @@ class IntentModel:
     def judge(self, vectors: np.ndarray, texts: Sequence[str]) -> Judged:
         """The best intent of each text with its unit vector, and how sure that is."""
         log_chances = self.heads.linear.log_chances(vectors, texts)
-        refined, read = log_chances, np.zeros(len(texts), dtype=bool)
+        refined, theirs = log_chances, np.zeros(len(texts), dtype=bool)
         if self.readers is not None:
-            refined, read = self.readers.refine(log_chances, texts)
+            refined, theirs = self.readers.refine(log_chances, texts)
         acceptor = self.readers.acceptor if self.readers else None
         best, signals = self.heads.weigh(refined if acceptor else log_chances, vectors, texts)
         judged = self.acceptor.judge(best, signals)
         if acceptor is None:
             return replace(judged, best=refined.argmax(axis=1))
-        return judged.where(read, acceptor.judge(best, signals))
+        return judged.where(theirs, acceptor.judge(best, signals))
 
     def save(self, file: Path, embedder: str) -> None:
         """Write one safetensors file."""

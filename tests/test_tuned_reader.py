@@ -281,6 +281,15 @@ def test_an_intent_is_named_with_the_copy_and_other_scripts_without(reader: Tune
     assert [intent and intent.name for intent in load_intents(file).classify(vectors, asked)] == [*named[:2], None]
 
 
+def test_a_copy_is_not_asked_where_the_heads_are_sure(reader: TunedReader) -> None:
+    readers = IntentReaders({"latin": reader}, None)
+    before = np.log(np.array([[0.01, 0.99], [0.4, 0.6], [0.4, 0.6]]))
+    found, theirs = readers.refine(before, ["what a delightful sofa", "what a delightful sofa", "沙发"])
+    assert theirs.tolist() == [True, True, False]
+    assert (found == before).all(axis=1).tolist() == [True, False, True]
+    assert found[1].argmax() == 0
+
+
 def test_a_changed_copy_is_refused_and_unused_ones_are_deleted(reader: TunedReader, heads: TextHeads) -> None:
     folder = reader.folder.parent
     file = folder / "mood.safetensors"

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from assistant.errors import Unavailable
-from assistant.intents import SCRIPTS, IntentHeads, IntentModel, IntentReaders, Script, script_of
+from assistant.intents import SCRIPTS, IntentHeads, IntentModel, IntentReaders, Script, script_of, unsure
 from assistant.learned_models import heads_folder
 from assistant.settings import Settings
 from assistant.text_heads import TextHeads
@@ -141,8 +141,8 @@ class _Rehearsal:
 
     def refined(self, rows: np.ndarray, opinion: np.ndarray, weights: np.ndarray) -> _Rehearsal:
         """After a copy was asked, as `IntentReaders.refine` does it."""
-        found = self.found.copy()
-        found[rows] = joint_chances(found[rows], opinion, weights)
+        found, asked = self.found.copy(), unsure(self.found[rows])
+        found[rows[asked]] = joint_chances(found[rows[asked]], opinion[asked], weights)
         return replace(self, found=found)
 
     def judged(self) -> HeldOut:

@@ -70,6 +70,13 @@ _POINTS_BACK_EN = re.compile(
     r"\b(?:it|its|it's|that|this|these|those|they|them|their|there|one|ones|he|she|him|her|same|instead|else|either)\b"
 )
 _OPENS_BACK_EN = re.compile(r"^(?:and|but|or|so|also|then|what about|how about|what if|why|how come|how so|even)\b")
+# "without a receipt", "to the Netherlands": the rest of a question, and no verb of its own as far as words tell
+_REST_EN = re.compile(
+    r"(?:from|to|into|in|inside|outside|on|at|by|via|with|without|for|after|before|during|within|until|under|over)\b"
+    r"(?!.*\b(?:is|are|was|were|do|does|did|can|could|will|would|should|how|what|when|where|which|who)\b)"
+)
+_REST_ZH = re.compile(r"(?:从|到|去|往|在|用|通过)(?!.*(?:吗|么|怎|多少|多久|几|哪|谁|能|可以|是否))")
+_REST_WORDS, _REST_HAN = 5, 8
 _POINTS_BACK_ZH = re.compile(
     r"它|这个|那个|[这那](?:家|款|件|种|位|边)|这些|那些|这样|那样|那里|那儿|这里|该|其|呢[？?]?$|^那|^还有|^如果"
 )
@@ -118,11 +125,15 @@ def points_back(text: str) -> bool:
     said = bare(text)
     if language_of(text) == "zh":
         length = len(CHINESE.findall(said))
-        return length <= 24 and bool(_POINTS_BACK_ZH.search(said) or length <= 4)
+        if length <= 4 or (length <= _REST_HAN and _REST_ZH.match(said)):
+            return True
+        return length <= 24 and bool(_POINTS_BACK_ZH.search(said))
     words = WORD.findall(said)
     if len(words) > _SHORT_WORDS:
         return False
-    return len(words) <= 2 or bool(_POINTS_BACK_EN.search(said) or _OPENS_BACK_EN.search(said))
+    if len(words) <= 2 or (len(words) <= _REST_WORDS and _REST_EN.match(said)):
+        return True
+    return bool(_POINTS_BACK_EN.search(said) or _OPENS_BACK_EN.search(said))
 
 
 def stand_alone(messages: Sequence[ChatMessage]) -> str:

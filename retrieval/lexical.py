@@ -26,6 +26,7 @@ _TERM = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+(?:['’][^\W_{_HAN}]+)?")
 _STOP = frozenset(
     """a an and are as at be but by can could did do does for from had has have how i if in is it its me my of on or our
     so that the their there these they this to was we were what when where which who will with would you your
+    something anything everything someone anyone somebody anybody everyone everybody
     的 了 吗 呢 吧 啊 我 你 您 是 在 有 和 就 都 也 请 请问 怎么 什么 可以""".split()
 )
 _LENGTH_WEIGHT = 0.5  # BM25's b: .5 beats the usual .75 on manuals (LOG.md)

@@ -16,6 +16,7 @@ TEXTS = [
 
 def test_words_are_stemmed_without_function_words() -> None:
     assert words("How do I return the returned parcels?") == ["return", "return", "parcel"]
+    assert words("Can anyone return something?") == ["return"]
 
 
 def test_chinese_is_cut_into_words_also_beside_latin_and_digits() -> None:

@@ -88,6 +88,29 @@ def test_a_question_that_names_its_subject_stands_alone() -> None:
     assert not points_back("How long is the warranty on lamps?")
 
 
+@pytest.mark.parametrize(
+    "text", ["without a receipt", "To the Netherlands?", "for a floor lamp", "在都柏林的店", "用支付宝付款"]
+)
+def test_the_rest_of_a_question_points_back(text: str) -> None:
+    assert points_back(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "For how long is the lamp on sale?",
+        "On which days do you deliver?",
+        "From which country do you ship?",
+        "to return a lamp bought in the store",
+        "在哪里可以退货",
+        "到货要多久",
+        "用什么支付方式",
+    ],
+)
+def test_a_question_that_opens_like_the_rest_of_one_stands_alone(text: str) -> None:
+    assert not points_back(text)
+
+
 def test_small_talk_in_between_does_not_hide_the_subject() -> None:
     said = [
         ChatMessage("user", "Do you sell gift cards?"),

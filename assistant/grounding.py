@@ -104,12 +104,13 @@ def citation(passage: Passage, quote: str) -> Citation:
 class Grounding:
     """Checks the sentences of one reply against the passages shown to the model.
 
-    `coverage` is the share of a sentence's content words that its source must hold.
+    `coverage` is the share of a sentence's content words that its source must hold; `question` what was asked.
     """
 
-    def __init__(self, hits: Sequence[Hit], coverage: float = 1.0) -> None:
+    def __init__(self, hits: Sequence[Hit], coverage: float = 1.0, question: str = "") -> None:
         self.sources = [Source.of(hit.passage) for hit in hits]
         self.coverage = coverage
+        self._question = _bare(question)
 
     def harmless(self, text: str, begun: str = "") -> bool:
         """May these words be shown before their sentence is complete? Only without numbers and out of one source.
@@ -127,9 +128,10 @@ class Grounding:
             for said in source.said
         )
 
-    def is_heading(self, line: str) -> bool:
-        """Is the line only a heading or question of a passage?"""
-        return any(_bare(line) in source.heads for source in self.sources)
+    def only_repeats(self, line: str) -> bool:
+        """Is the line only a heading or question of a passage, or what the customer asked?"""
+        bare = _bare(line)
+        return bare == self._question or any(bare in source.heads for source in self.sources)
 
     def support(self, sentence: str) -> Citation | None:
         """The citation that supports the sentence, or None; a fragment such as "24 hours" does not say of what."""
@@ -210,7 +212,7 @@ class GroundedStream:
         plain = sentence.strip()
         repeated = plain and any(plain == earlier.strip() for earlier in self.accepted)
         found = None if not plain or says_nothing(plain) else self.grounding.support(plain)
-        if plain and self.grounding.is_heading(plain):
+        if plain and self.grounding.only_repeats(plain):
             self._sentence, self._shown = rest, 0
             return ""
         if repeated or (plain and found is None and not says_nothing(plain)):

@@ -17,7 +17,7 @@ from assistant.claims import read
 from assistant.conflicts import Conflict, conflict
 from assistant.conversation import Citation
 from assistant.engines import ChatMessage, Engine, Sampling
-from assistant.grounding import GroundedStream, Grounding, citation
+from assistant.grounding import SUBSTANCE, GroundedStream, Grounding, citation
 from assistant.phrases import phrases
 from assistant.prompt import passage_text, render
 from assistant.quoting import quote
@@ -32,6 +32,7 @@ PIECE_CHARS, PIECE_SECONDS = 16, 0.015  # about 1,000 characters a second
 ASKS_NUMBER = re.compile(
     r"\b(?:when|how (?:long|many|much|often|soon|late|early|old|far)|what (?:time|price|amount)|cost)\b"
 )
+AS_GOOD = 0.1  # of a score: what a hit may lack to the best one
 NEARNESS = 0.1  # how much farther from the question than the quote the model's text may be, in cosine
 
 # Small models run on into an imagined dialogue; these begin one.
@@ -72,6 +73,12 @@ async def paced(text: str) -> AsyncGenerator[str]:
         await asyncio.sleep(PIECE_SECONDS)
 
 
+def rests_on_best(cited: Sequence[Citation], hits: Sequence[Hit]) -> bool:
+    """Is any of what is cited as good as the best hit? Evidence speaks of that one, not of whatever else was shown."""
+    good = {hit.passage.id for hit in hits if hits[0].score - hit.score < AS_GOOD}
+    return any(citation.passage_id in good for citation in cited)
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Writes one answer."""
@@ -93,7 +100,7 @@ class Writer:
         history = self.window(messages)
         prompt = render(history, hits, self.settings.company, understood.language)
         sampling = Sampling(self.settings.max_reply_tokens, self.settings.temperature, stop=STOP)
-        stream = GroundedStream(Grounding(hits, self.settings.grounding_coverage))
+        stream = GroundedStream(Grounding(hits, self.settings.grounding_coverage, messages[-1].content))
         generation = await self.engine.generate(prompt, sampling)
         consulted = generation.adapter or BASE
         silent = True
@@ -107,7 +114,7 @@ class Writer:
         if shown := stream.finish():
             yield shown
         quoted = await self._quote(understood, found, stream.failed or stream.text)
-        stands = bool(stream.citations)
+        stands = rests_on_best(stream.citations, found.hits)
         if stands and await asyncio.to_thread(self._answers, understood.question, stream.text, quoted.text):
             cited = tuple(stream.citations)  # an unsupported tail is left out
             yield Draft(stream.text, cited, generation.model, generation.adapter, "model", stream.failed, consulted)
@@ -126,10 +133,13 @@ class Writer:
 
     def _answers(self, question: str, text: str, quoted: str) -> bool:
         """Is the model's text as much to the point as the quote: no number withheld, and about as near in meaning?"""
-        if ASKS_NUMBER.search(question.lower()) and read(quoted).facts and not read(text).facts:
+        written, asked = read(text), read(question)
+        if ASKS_NUMBER.search(question.lower()) and read(quoted).facts and not written.facts:
             return False
-        asked, written, verbatim = self.embedder.encode([question, text, quoted])
-        return bool(asked @ written >= asked @ verbatim - NEARNESS)
+        if not written.facts and not written.negative and len(written.words - asked.words) < SUBSTANCE:
+            return False  # "You can return a lamp." says hardly more than the question
+        wish, own, verbatim = self.embedder.encode([question, text, quoted])
+        return bool(wish @ own >= wish @ verbatim - NEARNESS)
 
     async def _quote(self, understood: Understanding, found: SearchResult, unsupported: str | None = None) -> Draft:
         """The best passage's own words, with a word of introduction when it is in another language."""

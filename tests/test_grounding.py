@@ -108,6 +108,12 @@ def test_a_repeated_heading_is_left_out() -> None:
     assert running.text == shown.strip() == "Plants cannot be returned." and running.failed is None
 
 
+def test_the_question_said_again_is_left_out() -> None:
+    running = GroundedStream(Grounding([Hit(RETURNS, 1.0)], question="Do you take plants back?"))
+    running.feed("Do you take plants back? Plants cannot be returned. ")
+    assert running.text == "Plants cannot be returned." and running.failed is None
+
+
 def test_chinese_sentences_are_checked_too() -> None:
     checks = grounding(CHINESE)
     assert checks.support("植物不能退货。") is not None

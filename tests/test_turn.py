@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -12,10 +13,12 @@ import pytest
 
 from assistant.conversation import Accepted, Completed, Delta, Event, WaitingForPerson
 from assistant.engines import ChatMessage
+from assistant.grounding import citation
 from assistant.settings import Settings, load_settings
 from assistant.store import Store
 from assistant.turn import Assistant
-from retrieval.documents import Passage
+from assistant.writing import rests_on_best
+from retrieval.documents import Hit, Passage
 from tests.fakes import FakeEngine, FakeRetriever, fake_retriever
 
 RETURNS = Passage(
@@ -77,6 +80,27 @@ async def test_an_invented_answer_is_replaced_by_the_passage(store: Store, setti
     assert reply.text == RETURNS.text and reply.model is None
     assert reply.citations[0].passage_id == "faq#0" and reply.trace["written_by"] == "quote"
     assert reply.trace["unsupported"] == "Send it to Mars in 99 days."
+
+
+@pytest.mark.parametrize(
+    ("asked", "written"),
+    [
+        ("Can I return an item?", "You can return an item."),  # says no more than the question
+        ("Do you take an item back?", "Do you take an item back? You can return any item."),
+    ],
+)
+async def test_what_is_true_but_beside_the_point_gives_way_to_the_passage(
+    store: Store, settings: Settings, asked: str, written: str
+) -> None:
+    reply = await build(store, settings, written).answer_whole([ChatMessage("user", asked)])
+    assert (reply.text, reply.trace["written_by"]) == (RETURNS.text, "quote")
+
+
+def test_a_text_rests_on_hits_about_as_good_as_the_best() -> None:
+    hits = [Hit(RETURNS, 0.9), Hit(SHIPPING, 0.85), Hit(replace(SHIPPING, id="faq#2"), 0.6)]
+    cited = [citation(hit.passage, "") for hit in hits]
+    assert [rests_on_best([one], hits) for one in cited] == [True, True, False]
+    assert rests_on_best(cited[1:], hits) and not rests_on_best([], hits)
 
 
 async def test_thin_evidence_is_admitted_and_a_person_offered(store: Store, settings: Settings) -> None:

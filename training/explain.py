@@ -131,7 +131,7 @@ def _unsupported_share(
 ) -> float | None:
     found = [passage for hit in hits if (passage := passage_of(hit["passage_id"]))]
     grounding = Grounding([Hit(passage, 1.0) for passage in found], coverage)
-    claims = [said for said in sentences(text) if not says_nothing(said) and not grounding.is_heading(said)]
+    claims = [said for said in sentences(text) if not says_nothing(said) and not grounding.only_repeats(said)]
     if not found or not claims:
         return None
     return round(sum(grounding.support(said) is None for said in claims) / len(claims), 4)

@@ -33,6 +33,7 @@ ASKS_NUMBER = re.compile(
     r"\b(?:when|how (?:long|many|much|often|soon|late|early|old|far)|what (?:time|price|amount)|cost)\b"
 )
 AS_GOOD = 0.1  # of a score: what a hit may lack to the best one
+REPEATED = 12  # characters of a question from which on to find it in a text is no chance
 NEARNESS = 0.1  # how much farther from the question than the quote the model's text may be, in cosine
 
 # Small models run on into an imagined dialogue; these begin one.
@@ -79,6 +80,12 @@ def rests_on_best(cited: Sequence[Citation], hits: Sequence[Hit]) -> bool:
     return any(citation.passage_id in good for citation in cited)
 
 
+def repeats(question: str, text: str) -> bool:
+    """Does the text say the whole question again, as in 'The answer to the question "..." is'?"""
+    asked = question.casefold().strip(" ?？.!")
+    return len(asked) >= REPEATED and asked in text.casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Writer:
     """Writes one answer."""
@@ -114,7 +121,7 @@ class Writer:
         if shown := stream.finish():
             yield shown
         quoted = await self._quote(understood, found, stream.failed or stream.text)
-        stands = rests_on_best(stream.citations, found.hits)
+        stands = rests_on_best(stream.citations, found.hits) and not repeats(messages[-1].content, stream.text)
         if stands and await asyncio.to_thread(self._answers, understood.question, stream.text, quoted.text):
             cited = tuple(stream.citations)  # an unsupported tail is left out
             yield Draft(stream.text, cited, generation.model, generation.adapter, "model", stream.failed, consulted)

@@ -87,6 +87,7 @@ async def test_an_invented_answer_is_replaced_by_the_passage(store: Store, setti
     [
         ("Can I return an item?", "You can return an item."),  # says no more than the question
         ("Do you take an item back?", "Do you take an item back? You can return any item."),
+        ("How long can I return?", 'The answer to "How long can I return?" is within 30 days of any item.'),
     ],
 )
 async def test_what_is_true_but_beside_the_point_gives_way_to_the_passage(

@@ -60,6 +60,13 @@ def leaves_open(messages: Sequence[ChatMessage]) -> bool:
     return not asks_again(messages[-2].content) and _agrees(bare(messages[-1].content))
 
 
+def confirms(messages: Sequence[ChatMessage]) -> bool:
+    """Does the last message say no more than yes to what was told, where nothing was asked?"""
+    if len(messages) < 2 or messages[-2].role != "assistant" or asked_back(messages):
+        return False
+    return not messages[-2].content.rstrip().endswith(("?", "？")) and _agrees(bare(messages[-1].content))
+
+
 def wants_offered_person(messages: Sequence[ChatMessage]) -> bool | None:
     """Does the last message accept the person whom the assistant has just offered? None if it says something else."""
     if len(messages) < 2 or messages[-2].role != "assistant" or not offers_person(messages[-2].content):

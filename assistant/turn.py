@@ -228,6 +228,7 @@ class Assistant:
                 "greeting": said.greeting,
                 "thanks": said.thanks,
                 "declined": said.declined,
+                "agreed": said.declined,
                 "goodbye": said.goodbye,
                 "how_are_you": said.how_are_you,
                 "who_are_you": said.who_are_you,

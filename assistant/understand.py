@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from assistant.choosing import asked_back, chosen, leaves_open, wants_offered_person
+from assistant.choosing import asked_back, chosen, confirms, leaves_open, wants_offered_person
 from assistant.engines import ChatMessage
 from assistant.language import CHINESE, WORD, bare, language_of, language_of_last
 
-SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you", "declined"]
+SmallTalk = Literal["greeting", "thanks", "goodbye", "how_are_you", "who_are_you", "declined", "agreed"]
 
 # Whole messages only: "thanks, and what about returns?" is a question.
 _SMALL_TALK: dict[SmallTalk, re.Pattern[str]] = {
@@ -153,6 +153,13 @@ def topic(messages: Sequence[ChatMessage]) -> str:
     return "\n".join([*[text for text in asked[:-1] if not small_talk(text)][1 - _TOPIC :], asked[-1]])
 
 
+def _kind(messages: Sequence[ChatMessage], person: bool | None) -> SmallTalk | None:
+    """The small talk that the last message is; `person`: whether it accepts one who was offered."""
+    if person is not None:
+        return None if person else "declined"
+    return small_talk(messages[-1].content) or ("agreed" if confirms(messages) else None)
+
+
 def understand(messages: Sequence[ChatMessage]) -> Understanding:
     """Read a conversation whose last message is the customer's."""
     language = language_of_last([message.content for message in messages if message.role == "user"])
@@ -166,7 +173,7 @@ def understand(messages: Sequence[ChatMessage]) -> Understanding:
     return Understanding(
         language=language,
         question=stand_alone(messages[:-2] if still_open else messages),
-        small_talk=("declined" if person is False else None if person else small_talk(last)),
+        small_talk=_kind(messages, person),
         wants_person=bool(person) or wants_person(last),
         said=tuple(message.content for message in messages if message.role != "system"),
         topic=topic(messages),

@@ -165,6 +165,15 @@ def test_anything_else_is_taken_as_it_is(before: str, said: str) -> None:
     assert found.chosen is None
 
 
+@pytest.mark.parametrize("yes", ["yes", "是的", "yes, right"])
+def test_yes_to_what_was_told_asks_for_nothing(yes: str) -> None:
+    told = ChatMessage("assistant", "Delivery takes five days.")
+    asked = ChatMessage("assistant", "Shall I send it to your home?")
+    assert understand([ChatMessage("user", "Delivery?"), told, ChatMessage("user", yes)]).small_talk == "agreed"
+    assert understand([ChatMessage("user", "Delivery?"), asked, ChatMessage("user", yes)]).small_talk is None
+    assert understand([ChatMessage("user", yes)]).small_talk is None
+
+
 @pytest.mark.parametrize(("language", "yes"), [("en", "yes please"), ("zh", "是的")])
 def test_yes_to_several_meanings_leaves_open_which(language: str, yes: str) -> None:
     options = ("Delivery to France", "Delivery to Spain")

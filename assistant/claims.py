@@ -79,7 +79,8 @@ class Claim:
 
 
 def _normal_number(text: str) -> str:
-    return "-".join(part.replace(",", "").lstrip("0").rstrip(".") or "0" for part in _DASH.split(text))
+    parts = (part.replace(",", "").lstrip("0").rstrip(".") for part in _DASH.split(text))
+    return "-".join(part if part[:1].isdigit() else f"0{part}" for part in parts)
 
 
 def _fact(token: str, lower: str) -> str | None:

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from assistant.ambiguity import label, subject_of, things_meant
 from assistant.conversation import Action
 from assistant.settings import Settings
 from assistant.templates import Fitting
 from assistant.understand import Understanding
-from retrieval.documents import Passage, SearchResult
+from retrieval.documents import SearchResult
 from retrieval.lexical import words
 from retrieval.views import lexical_text
-
-AS_GOOD = 0.1  # of a score: less than what a passage about something that was named leads by
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +42,11 @@ def options(found: SearchResult, question: str, most: int = 3) -> tuple[str, ...
     return tuple(label for label in subjects if label)[:most]
 
 
-def subject_of(passage: Passage) -> str:
-    """What a passage is about, in one line."""
-    subject = passage.question or (passage.heading_path[-1] if passage.heading_path else passage.title)
-    return (f"{passage.entity}: {subject}" if passage.entity and passage.entity not in subject else subject).strip()
-
-
 def as_chosen(found: SearchResult, choice: str, most: int) -> SearchResult:
     """The best hits. Those about what the customer chose come first and, if there are any, are surely meant."""
-    about = tuple(hit for hit in found.hits if subject_of(hit.passage) == choice)
-    others = tuple(hit for hit in found.hits if subject_of(hit.passage) != choice)
+    about = tuple(hit for hit in found.hits if choice in (subject_of(hit.passage), label(hit.passage)))
+    others = tuple(hit for hit in found.hits if hit not in about)
     return replace(found, hits=(about + others)[:most], evidence=1.0 if about else found.evidence)
-
-
-def same_of_several(found: SearchResult, most: int = 5) -> tuple[str, ...]:
-    """What the best FAQ entries are about, if they answer the same of several named things of which none was named.
-
-    "Is there parking?" is answered for every hotel, and not alike; entries about one that was named lead by far.
-    """
-    best = found.hits[0]
-    asked = _asked_of_any(best.passage)
-    if not asked or best.passage.entity is None:
-        return ()
-    alike = [
-        hit.passage
-        for hit in found.hits
-        if best.score - hit.score < AS_GOOD and hit.passage.entity and _asked_of_any(hit.passage) == asked
-    ]
-    names = tuple(dict.fromkeys(passage.entity for passage in alike if passage.entity))
-    return names[:most] if len({passage.text for passage in alike}) > 1 else ()
-
-
-def _asked_of_any(passage: Passage) -> tuple[str, ...]:
-    """The words of a FAQ entry's question but for the name of what it is about."""
-    of = set(words(passage.entity or ""))
-    return tuple(word for word in words(passage.question or "") if word not in of)
 
 
 def decide(
@@ -93,8 +62,9 @@ def decide(
     if fitting is not None:
         return Decision("template", "approved_template")
     if found.hits and found.evidence >= settings.answer_evidence:
-        if understood.chosen is None and len(names := same_of_several(found)) > 1:
-            return Decision("clarify", "several_subjects", names)
+        things = () if understood.chosen else things_meant(found, understood.question)
+        if len(things) > 1 and things != understood.offered:
+            return Decision("clarify", "several_subjects", things)
         return Decision("answer", "evidence")
     meanings = options(found, understood.question) if found.evidence >= settings.clarify_evidence else ()
     if meanings and meanings != understood.offered:  # not the same again: it did not help

@@ -6,13 +6,13 @@ Knows the engine and the grounding check; nothing of policy or storage.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from assistant.adapter_register import BASE
+from assistant.ambiguity import AS_GOOD, ASKS_NUMBER
 from assistant.claims import read
 from assistant.conflicts import Conflict, conflict
 from assistant.conversation import Citation
@@ -28,11 +28,6 @@ from retrieval.embed import Embedder
 
 PIECE_CHARS, PIECE_SECONDS = 16, 0.015  # about 1,000 characters a second
 
-# Questions whose answer is a number, a time or a price.
-ASKS_NUMBER = re.compile(
-    r"\b(?:when|how (?:long|many|much|often|soon|late|early|old|far)|what (?:time|price|amount)|cost)\b"
-)
-AS_GOOD = 0.1  # of a score: what a hit may lack to the best one
 REPEATED = 12  # characters of a question from which on to find it in a text is no chance
 NEARNESS = 0.1  # how much farther from the question than the quote the model's text may be, in cosine
 

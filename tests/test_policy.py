@@ -27,7 +27,9 @@ def found(evidence: float, passages: list[Passage] = PASSAGES) -> SearchResult:
 @pytest.mark.parametrize(
     ("text", "evidence", "action", "reason"),
     [
-        ("How long does delivery take?", 0.9, "answer", "evidence"),
+        ("How long does delivery to France take?", 0.9, "answer", "evidence"),
+        ("Do you deliver to us?", 0.9, "answer", "evidence"),
+        ("How long does delivery take?", 0.9, "clarify", "several_subjects"),
         ("How long does delivery take?", 0.4, "clarify", "several_meanings"),
         ("How long does delivery take?", 0.1, "hand_over", "thin_evidence"),
         ("hello", 0.9, "small_talk", "greeting"),
@@ -54,6 +56,14 @@ def test_the_same_is_not_asked_twice(tmp_path: Path, text: str, passages: list[P
     back = ChatMessage("assistant", clarification("en", first.options))
     again = decide(understand([question, back, ChatMessage("user", text)]), found(0.4, passages), settings)
     assert (first.action, again.action) == ("clarify", "hand_over")
+
+
+def test_which_of_several_is_asked_once(tmp_path: Path) -> None:
+    question, settings = ChatMessage("user", "How long does delivery take?"), load_settings(tmp_path)
+    first = decide(understand([question]), found(0.9), settings)
+    back = ChatMessage("assistant", clarification("en", first.options))
+    assert first.options == ("Delivery: France", "Delivery: Spain")
+    assert decide(understand([question, back, question]), found(0.9), settings).action == "answer"
 
 
 def test_without_a_hit_nothing_is_asked_back(tmp_path: Path) -> None:

@@ -13,6 +13,12 @@ from assistant.claims import Claim, read, sentences
 from retrieval.documents import Hit, Passage
 
 CONSIDERED = 5  # hits
+# Words by which titles say what kind of page it is and how old, not what it is about.
+_KINDS = read(
+    "policy terms conditions rules guide handbook manual faq help page document article note notice overview summary"
+    " details info information news update updated version draft archive archived old older new newer current previous"
+    " internal website online print general 政策 条款 规则 指南 手册 帮助 文档 说明 公告 版本 旧版 新版"
+).words
 _SHARED = 2  # content words that two statements have in common at least
 
 
@@ -72,12 +78,13 @@ def _contradict(one: Claim, about_one: frozenset[str], other: Claim, about_other
 
 
 def _other_subjects(one: Passage, other: Passage) -> bool:
-    """Are they about different things: other entities, or headings that both say what the other passage never does?"""
+    """Are they about different things: other entities, or titles or headings that name what the other never does?"""
     if one.entity and other.entity and one.entity != other.entity:
         return True
-    heads = [read(p.question or (p.heading_path[-1] if p.heading_path else "")).words for p in (one, other)]
     everything = [_about(p) | read(p.text).words for p in (one, other)]
-    return bool(heads[0] - everything[1]) and bool(heads[1] - everything[0])
+    heads = [read(p.question or (p.heading_path[-1] if p.heading_path else "")).words for p in (one, other)]
+    titles = [read("" if p.question else p.title).words - _KINDS for p in (one, other)]
+    return any(bool(own[0] - everything[1]) and bool(own[1] - everything[0]) for own in (heads, titles))
 
 
 def _about(passage: Passage) -> frozenset[str]:

@@ -62,8 +62,8 @@ def decide(
     if fitting is not None:
         return Decision("template", "approved_template")
     if found.hits and found.evidence >= settings.answer_evidence:
-        things = () if understood.chosen else things_meant(found, understood.question)
-        if len(things) > 1 and things != understood.offered:
+        things = () if understood.offered else things_meant(found, understood.question)  # once is enough
+        if len(things) > 1:
             return Decision("clarify", "several_subjects", things)
         return Decision("answer", "evidence")
     meanings = options(found, understood.question) if found.evidence >= settings.clarify_evidence else ()

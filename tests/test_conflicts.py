@@ -70,6 +70,21 @@ def test_headings_and_entities_tell_subjects_apart() -> None:
     assert conflict(question, hits) is None
 
 
+@pytest.mark.parametrize(
+    ("titles", "found"),
+    [
+        (("Platinum Card: annual fee", "Diamond Elite Card: annual fee"), False),
+        (("Card fees, updated version", "Card fees (old)"), True),
+        (("Fees 2024", "Fees 2026"), True),
+        (("Platinum Card", "Fees"), True),  # the page on fees may be about any card
+    ],
+)
+def test_titles_of_two_products_are_no_conflict(titles: tuple[str, str], found: bool) -> None:
+    texts = ("The annual fee of the card is $450.", "The annual fee of the card is $495. It pays all fees.")
+    hits = [section(title, text, "Annual fee", title=title) for title, text in zip(titles, texts, strict=True)]
+    assert (conflict("How much is the annual fee?", hits) is not None) == found
+
+
 def test_a_heading_may_name_what_the_sentence_leaves_out() -> None:
     whole, short = section("a", "Express delivery costs €4.50."), section("b", "Delivery costs €9.90.", "Express")
     assert conflict("What does express delivery cost?", [whole, short]) is not None

@@ -20,7 +20,7 @@ MOST = 5  # things that are offered
 # Questions whose answer is a number, a time or a price.
 ASKS_NUMBER = re.compile(
     r"\b(?:when|how (?:long|many|much|often|soon|late|early|old|far)|what (?:time|price|amount)|costs?|fees?)\b"
-    r"|\bwhat(?:'s| is| are) .*\b(?:limits?|prices?|rates?|minimum|maximum|charges?)\b"
+    r"|\bwhat(?:'s| is| are) .*\b(?:limits?|prices?|rates?|minimum|maximum|charges?|hours)\b"
     r"|多少|多久|多长|几[天个点次小工]|什么时候|费用?"
 )
 
@@ -69,13 +69,16 @@ def _other_figures(found: SearchResult, question: str) -> tuple[str, ...]:
     if not ASKS_NUMBER.search(question.lower()) or conflict(question, found.hits) is not None:
         return ()
     asked, best = frozenset(words(question)) - ASKING, found.hits[0]
+    answers = [
+        (hit.passage, figures)
+        for hit in found.hits
+        if best.score - hit.score < AS_GOOD and (figures := _figures(hit.passage, asked))
+        if asked and asked <= frozenset(words(lexical_text(hit.passage)))
+    ]
+    if not answers or answers[0][0] is not best.passage:
+        return ()  # what the evidence speaks of is no such answer
     given: dict[str, frozenset[str]] = {}
-    for hit in found.hits:
-        passage = hit.passage
-        told = frozenset(words(lexical_text(passage)))
-        figures = _figures(passage, asked)
-        if best.score - hit.score >= AS_GOOD or not figures or not asked <= told:
-            continue
+    for passage, figures in answers:
         if not any(figures <= others or others <= figures for others in given.values()):
             given[label(passage)] = figures
     return tuple(given)[:MOST]

@@ -45,6 +45,8 @@ def test_what_was_asked_back_so_can_be_chosen() -> None:
         (ASKED, found(BLUE, account("Green", "The withdrawal limit is 300 dollars.", "Limits"))),  # of what else?
         (ASKED, found(BLUE, RED, step=0.2)),  # one leads by far
         (ASKED, found(BLUE)),
+        ("How much does it cost?", found(BLUE, RED)),  # of what?
+        (ASKED, found(account("Grey", "The daily withdrawal limit is explained here."), BLUE, RED)),
     ],
 )
 def test_a_clear_question_is_not_asked_back(asked: str, hits: SearchResult) -> None:

@@ -62,7 +62,8 @@ def decide(
     if fitting is not None:
         return Decision("template", "approved_template")
     if found.hits and found.evidence >= settings.answer_evidence:
-        things = () if understood.offered else things_meant(found, understood.question)  # once is enough
+        settled = understood.offered or found.evidence >= 1  # asking once is enough; what was given or chosen is meant
+        things = () if settled else things_meant(found, understood.question)
         if len(things) > 1:
             return Decision("clarify", "several_subjects", things)
         return Decision("answer", "evidence")

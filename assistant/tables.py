@@ -31,12 +31,10 @@ from assistant.conversation import Action, Author, Citation, Conversation, Docum
 
 
 def uuid7() -> str:
-    """A new id that sorts by time (ms) and has 74 random bits (RFC 9562, version 7)."""
-    random = int.from_bytes(os.urandom(10))
-    value = (time.time_ns() // 1_000_000) << 80 | random
-    value = value & ~(0xF << 76) | 7 << 76  # version
-    value = value & ~(0x3 << 62) | 2 << 62  # variant
-    return str(uuid.UUID(int=value))
+    """A new id that sorts by time (a quarter of a microsecond) with 62 random bits (RFC 9562, version 7, method 3)."""
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    random = int.from_bytes(os.urandom(8)) & ~(0x3 << 62)
+    return str(uuid.UUID(int=milliseconds << 80 | 7 << 76 | (rest * 4096 // 1_000_000) << 64 | 2 << 62 | random))
 
 
 def uuid4() -> str:

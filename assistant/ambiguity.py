@@ -21,7 +21,7 @@ MOST = 5  # things that are offered
 ASKS_NUMBER = re.compile(
     r"\b(?:when|how (?:long|many|much|often|soon|late|early|old|far)|what (?:time|price|amount)|costs?|fees?)\b"
     r"|\bwhat(?:'s| is| are) .*\b(?:limits?|prices?|rates?|minimum|maximum|charges?|hours)\b"
-    r"|多少|多久|多长|几[天个点次小工]|什么时候|费用?"
+    r"|多少|多久|多长|几[天个点次小工]|什么时候|费"
 )
 
 

@@ -32,6 +32,10 @@ _NUMBERED = (  # the first, the second, ...; what is asked back has at most five
     r"(?:the )?(?:fourth|4th|4)(?: one| option)?|option 4|number (?:four|4)|第[四4]个?",
     r"(?:the )?(?:fifth|5th|5)(?: one| option)?|option 5|number (?:five|5)|第[五5]个?",
 )
+_ANY_NUMBER = re.compile(
+    r"(?:the )?(?:\d{1,2}(?:st|nd|rd|th)?|first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)"
+    r"(?: one| option)?(?: please)?|(?:option|number) \w+|第.{1,2}个"
+)
 _LAST = r"(?:the )?last(?: one| option)?|最后[一1]?个?"
 
 
@@ -54,10 +58,11 @@ def chosen(text: str, options: Sequence[str]) -> str | None:
 
 
 def leaves_open(messages: Sequence[ChatMessage]) -> bool:
-    """Does the last message say yes to several options of what was asked, so that it is still to be asked which?"""
+    """Is it still to be asked which of several options is meant: after a yes, or a number that none of them has?"""
     if len(asked_back(messages)) < 2 or all(message.role != "user" for message in messages[:-2]):
         return False
-    return not asks_again(messages[-2].content) and _agrees(bare(messages[-1].content))
+    said = bare(messages[-1].content)
+    return not asks_again(messages[-2].content) and (_agrees(said) or bool(_ANY_NUMBER.fullmatch(said)))
 
 
 def confirms(messages: Sequence[ChatMessage]) -> bool:

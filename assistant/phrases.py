@@ -20,7 +20,7 @@ class Phrases:
     which: str
     greeting: str
     thanks: str
-    declined: str
+    all_right: str
     goodbye: str
     how_are_you: str
     who_are_you: str
@@ -38,7 +38,7 @@ ENGLISH = Phrases(
     which="Which one do you mean? You can also say “the first one”.",
     greeting="Hello! I'm the assistant of {company}. How can I help you?",
     thanks="You're welcome! Is there anything else I can help with?",
-    declined="All right. Is there anything else I can help with?",
+    all_right="All right. Is there anything else I can help with?",
     goodbye="Goodbye, and thank you for contacting {company}.",
     how_are_you="I'm doing well, thank you! How can I help you?",
     who_are_you=(
@@ -58,7 +58,7 @@ CHINESE = Phrases(
     which="请问是哪一个？您也可以说“第一个”。",
     greeting="您好！我是{company}的智能客服，请问有什么可以帮您？",
     thanks="不客气！还有什么可以帮您的吗？",
-    declined="好的。还有什么可以帮您的吗？",
+    all_right="好的。还有什么可以帮您的吗？",
     goodbye="再见，感谢您联系{company}。",
     how_are_you="我很好，谢谢！请问有什么可以帮您？",
     who_are_you="我是{company}的智能客服，会根据我们的帮助资料回答问题，也可以随时为您转接人工客服。",
@@ -102,4 +102,4 @@ def offers_person(text: str) -> bool:
 
 def accepts_decline(text: str) -> bool:
     """Is a message of the assistant what it says when the customer does not want a person?"""
-    return text in (ENGLISH.declined, CHINESE.declined)
+    return text in (ENGLISH.all_right, CHINESE.all_right)

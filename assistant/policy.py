@@ -39,7 +39,7 @@ def options(found: SearchResult, question: str, most: int = 3) -> tuple[str, ...
         if place and asked.isdisjoint(words(lexical_text(passage))):
             continue
         subjects.setdefault(subject_of(passage), passage.document_id)
-    return tuple(label for label in subjects if label)[:most]
+    return tuple(subject for subject in subjects if subject)[:most]
 
 
 def as_chosen(found: SearchResult, choice: str, most: int) -> SearchResult:

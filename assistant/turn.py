@@ -227,8 +227,8 @@ class Assistant:
             sentence: str = {
                 "greeting": said.greeting,
                 "thanks": said.thanks,
-                "declined": said.declined,
-                "agreed": said.declined,
+                "declined": said.all_right,
+                "agreed": said.all_right,
                 "goodbye": said.goodbye,
                 "how_are_you": said.how_are_you,
                 "who_are_you": said.who_are_you,

@@ -92,7 +92,7 @@ class Understanding:
 
     `said` are the conversation's texts, `topic` the last message with the customer's few before it, `offered` what the
     assistant has just asked back about, `chosen` which of it the message stands for, `left_open` that it says yes to
-    several.
+    several or a number that none has.
     """
 
     language: str

@@ -28,7 +28,6 @@ from retrieval.embed import Embedder
 
 PIECE_CHARS, PIECE_SECONDS = 16, 0.015  # about 1,000 characters a second
 
-REPEATED = 12  # characters of a question from which on to find it in a text is no chance
 NEARNESS = 0.1  # how much farther from the question than the quote the model's text may be, in cosine
 
 # Small models run on into an imagined dialogue; these begin one.
@@ -76,9 +75,8 @@ def rests_on_best(cited: Sequence[Citation], hits: Sequence[Hit]) -> bool:
 
 
 def repeats(question: str, text: str) -> bool:
-    """Does the text say the whole question again, as in 'The answer to the question "..." is'?"""
-    asked = question.casefold().strip(" ?？.!")
-    return len(asked) >= REPEATED and asked in text.casefold()
+    """Does the text ask the question again, as in 'The answer to the question "..?" is'?"""
+    return f"{question.casefold().strip(' ?')}?" in text.casefold()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def test_an_answer_or_a_person_ends_the_row_and_small_talk_does_not() -> None:
 def test_a_person_who_was_declined_does_not_come_at_the_next_failure(tmp_path: Path) -> None:
     failed, small_talk = said(("assistant", "hand_over"), ("assistant", "small_talk"))
     for language in ("en", "zh"):
-        declined = replace(small_talk, text=phrases(language).declined)
+        declined = replace(small_talk, text=phrases(language).all_right)
         assert reason_for_person("x", DONT_KNOW, [failed, declined], told(tmp_path)) is None
         assert reason_for_person("x", DONT_KNOW, [failed, declined, failed], told(tmp_path)) == "repeated_failure"
 

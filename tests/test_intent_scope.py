@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from assistant.intent_scope import BELIEVED, FEWEST_TOGETHER, OUTSIDE_SHARE, Acceptor, Judged, all_of, outside_share
+from assistant.intents import IntentModel
 from assistant.settings import Settings
+from retrieval.by_script import Reads
 from training.intent_acceptance import learn_acceptance
 from training.intent_rounds import HeldOut
+from ui.batch import Line
 from ui.cli import app
+from ui.intent_batch import classify_lines
 
 
 def signals_of(inside: int, outside: int, seed: int) -> np.ndarray:
@@ -72,6 +76,31 @@ def test_rows_of_two_acceptors_are_put_together(acceptor: Acceptor) -> None:
     both = all_of([one, other])
     assert both.right.tolist() == [*one.right, *other.right]
     assert both.taken.tolist() == [*one.taken, *other.taken]
+
+
+class Unsure:
+    """By itself every message is refused, together with others of its kind none: they are all in scope."""
+
+    names = ("refund",)
+
+    def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        return np.zeros((len(texts), 1))
+
+    def judge(self, vectors: np.ndarray, texts: Sequence[str]) -> Judged:
+        size = len(texts)
+        sure = np.full(size, 0.9)
+        return Judged(np.zeros(size, int), sure, np.full(size, 0.97), np.zeros(size, bool), np.full(size, 50.0))
+
+    named = IntentModel.named
+
+
+@pytest.mark.parametrize(("lines", "named"), [(FEWEST_TOGETHER - 1, 0), (FEWEST_TOGETHER + 30, FEWEST_TOGETHER + 30)])
+def test_lines_of_a_file_are_seen_together(capsys: pytest.CaptureFixture[str], lines: int, named: int) -> None:
+    asked = [Line(number, {"text": f"message {number}"}) for number in range(lines)]
+    classify_lines(cast(IntentModel, Unsure()), cast(Reads, Unsure()), asked, lambda step, done, total: None)
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["id"] for one in found] == list(range(lines))
+    assert sum(one["intent"] is not None for one in found) == named
 
 
 WISHES = {

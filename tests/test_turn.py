@@ -104,6 +104,11 @@ def test_a_text_rests_on_hits_about_as_good_as_the_best() -> None:
     assert rests_on_best(cited[1:], hits) and not rests_on_best([], hits)
 
 
+async def test_words_of_a_short_question_may_stand_in_the_reply(store: Store, settings: Settings) -> None:
+    reply = await build(store, settings, GOOD).answer_whole([ChatMessage("user", "return items within 30 days")])
+    assert (reply.text, reply.trace["written_by"]) == (GOOD, "model")
+
+
 async def test_thin_evidence_is_admitted_and_a_person_offered(store: Store, settings: Settings) -> None:
     assistant = build(store, settings, evidence=0.05)
     conversation = store.create_conversation(channel="web")

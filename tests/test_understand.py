@@ -182,6 +182,8 @@ def test_yes_to_several_meanings_leaves_open_which(language: str, yes: str) -> N
     assert found.left_open and found.chosen is None
     assert (found.question, found.offered) == ("Where to?", options)
     again = ChatMessage("assistant", clarification(language, options, again=True))
+    beyond = understand([ChatMessage("user", "Where to?"), back, ChatMessage("user", "the ninth one")])
+    assert beyond.left_open and beyond.chosen is None
     assert not understand([back, ChatMessage("user", yes)]).left_open  # nobody asked anything before
     second = understand([ChatMessage("user", "Where to?"), again, ChatMessage("user", "2")])
     assert (second.chosen, second.left_open) == (options[1], False)

@@ -63,6 +63,21 @@ def conversation(request: dict[str, Any]) -> list[ChatMessage]:
     return messages[: asked + 1]
 
 
+def message_of(line: Line) -> str | None:
+    """The message a line asks about: `text`, `query`, or the last user message; None if it has none."""
+    request = line.request
+    for name in ("text", "query"):
+        if isinstance(given := request.get(name), str) and given.strip():
+            return given
+    said = request.get("messages")
+    users = (
+        [m.get("content") for m in said if isinstance(m, dict) and m.get("role") == "user"]
+        if isinstance(said, list)
+        else []
+    )
+    return users[-1] if users and isinstance(users[-1], str) and users[-1].strip() else None
+
+
 def _message(item: Any) -> ChatMessage:
     role, content = (item.get("role"), item.get("content")) if isinstance(item, dict) else (None, None)
     if role not in ("system", "user", "assistant") or not isinstance(content, str):

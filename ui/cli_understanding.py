@@ -16,9 +16,9 @@ from rich.table import Table
 
 from assistant.errors import InvalidInput
 from assistant.settings import Settings
-from ui.batch import print_json, read_lines
+from ui.batch import message_of, print_json, read_lines
 from ui.cli_answers import AsJson, Batch, one_of, out, say
-from ui.intent_batch import classify_lines, intent_json, message_of
+from ui.intent_batch import classify_lines, intent_json
 from ui.progress import steps_bar
 
 if TYPE_CHECKING:

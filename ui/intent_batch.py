@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from ui.batch import Line, print_json
+from ui.batch import Line, message_of, print_json
 from ui.progress import Report
 
 if TYPE_CHECKING:
@@ -47,21 +47,6 @@ def _intents(model: IntentModel, embedder: Reads, texts: Sequence[str], progress
         return []
     together = all_of(judged)
     return model.named(together, together.taken_together())
-
-
-def message_of(line: Line) -> str | None:
-    """The message a line asks about: `text`, `query`, or the last user message; None if it has none."""
-    request = line.request
-    for name in ("text", "query"):
-        if isinstance(given := request.get(name), str) and given.strip():
-            return given
-    said = request.get("messages")
-    users = (
-        [m.get("content") for m in said if isinstance(m, dict) and m.get("role") == "user"]
-        if isinstance(said, list)
-        else []
-    )
-    return users[-1] if users and isinstance(users[-1], str) and users[-1].strip() else None
 
 
 def intent_json(intent: Intent | None) -> dict[str, Any] | None:
